@@ -1,0 +1,45 @@
+# Copyright (c) 2026 The attackforge.retest authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Keep the key out of whatever is told, in each spelling in which a service could echo it."""
+
+from __future__ import annotations
+
+import re
+
+from functools import lru_cache
+
+MASK = "********"
+_HTML_NAMES = {"<": "lt", ">": "gt", "&": "amp", '"': "quot", "'": "apos"}
+
+
+def hide(value, key):
+    """Mask the key in a text, and in all texts within lists and dictionaries."""
+    if isinstance(value, str):
+        return _pattern(key).sub(MASK, value) if key else value
+    if isinstance(value, dict):
+        return {name: hide(inner, key) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [hide(inner, key) for inner in value]
+    return value
+
+
+@lru_cache(maxsize=4)
+def _pattern(key):
+    return re.compile("".join(_spellings(letter) for letter in key))
+
+
+def _spellings(letter):
+    """A letter as it is, and as URLs, HTML and JSON write it."""
+    code = ord(letter)
+    ways = [
+        "&#0*%d;" % code,
+        "&#[xX]0*(?i:%x);" % code,
+        "%%(?i:%02x)" % code,
+        r"\\{1,4}u(?i:%04x)" % code,
+        r"\\{0,4}" + re.escape(letter),  # as it is, in JSON, and in JSON within JSON
+    ]
+    if letter in _HTML_NAMES:
+        ways.insert(0, "&%s;" % _HTML_NAMES[letter])
+    return "(?:%s)" % "|".join(ways)

@@ -1,0 +1,204 @@
+# Copyright (c) 2026 The attackforge.retest authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Findings: what the service's records say in few and plain words, which of them are meant, what is to be done to them.
+
+Pure: no I/O, neither requests nor Ansible.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+
+from typing import NamedTuple, Optional
+
+from .errors import StateError
+
+OPEN = "open"
+READY = "retest"
+CLOSED = "closed"
+WRITTEN = {OPEN: "Open", READY: "Retest", CLOSED: "Closed"}  # as UpdateVulnerabilityById takes them
+PRIORITIES = ("Critical", "High", "Medium", "Low", "Info")
+
+
+class Note(NamedTuple):
+    """A remediation note."""
+
+    id: Optional[str]
+    text: Optional[str]
+    html: Optional[str]
+    created: Optional[str]
+
+
+class Finding(NamedTuple):
+    """A vulnerability of a project. In a round's scope only its names are known."""
+
+    id: str
+    alternate_id: Optional[str] = None
+    title: Optional[str] = None
+    status: Optional[str] = None  # open, retest (ready for retest), closed
+    priority: Optional[str] = None
+    tags: tuple = ()
+    assets: tuple = ()
+    notes: Optional[tuple] = None  # of Note; None where the record does not tell them
+    status_updated: Optional[str] = None
+    details: Optional[dict] = None  # the whole record, where it was asked for
+
+
+class Selection(NamedTuple):
+    """Which findings are meant. Conditions are joined by and, the values within one by or; an empty one holds."""
+
+    ids: tuple = ()
+    alternate_ids: tuple = ()
+    priorities: tuple = ()
+    statuses: tuple = ()
+    tags: tuple = ()
+    assets: tuple = ()
+    title: Optional[str] = None  # a regular expression, found anywhere
+    query: Optional[str] = None  # the service's own language, judged by the service alone
+
+    def named(self):
+        """How single findings are named: (the field, in the service's query as in Finding; the names)."""
+        return ("id", self.ids) if self.ids else ("alternate_id", self.alternate_ids)
+
+    def conditions(self):
+        """What the service can judge beside the names, in its query language.
+
+        It may let through more than is meant, never less: what it brings is judged again by `matches`.
+        """
+        found = []
+        if self.priorities:
+            found.append({"priority": {"$in": list(self.priorities)}})
+        if self.tags:
+            found.append({"tags": {"$in": list(self.tags)}})
+        if self.statuses and set(self.statuses) < set(WRITTEN):
+            found.append(_any_of([_STATUS_CONDITIONS[status] for status in self.statuses]))
+        return found
+
+    def matches(self, finding):
+        """Whether a finding is meant, but for `query`."""
+        return (
+            (not self.ids or finding.id in self.ids)
+            and (not self.alternate_ids or folded(finding.alternate_id) in map(folded, self.alternate_ids))
+            and (not self.priorities or folded(finding.priority) in map(folded, self.priorities))
+            and (not self.statuses or finding.status in self.statuses)
+            and (not self.tags or bool(set(self.tags) & set(finding.tags)))
+            and (not self.assets or bool({folded(name) for name in self.assets} & set(map(folded, finding.assets))))
+            and (not self.title or bool(re.search(self.title, finding.title or "")))
+        )
+
+
+_STATUS_CONDITIONS = {
+    OPEN: {"status": {"$ne": "Closed"}},
+    READY: {"$or": [{"is_retest": {"$eq": "Yes"}}, {"status": {"$eq": "Retest"}}]},
+    CLOSED: {"status": {"$eq": "Closed"}},
+}
+
+
+def _any_of(conditions):
+    return conditions[0] if len(conditions) == 1 else {"$or": conditions}
+
+
+def folded(name):
+    return (name or "").casefold()
+
+
+def status_of(status, retest):
+    """Tell open, ready and closed apart, however the service writes readiness.
+
+    ``status`` is its `vulnerability_status`, ``retest`` its `vulnerability_retest`. A word that nobody documents
+    is read as open: not ready to be asked for, and not closed.
+    """
+    word = (status or "").strip().lower()
+    if word == CLOSED:
+        return CLOSED
+    if word == READY or retest is True or str(retest).strip().lower() in ("yes", "true"):
+        return READY
+    return OPEN
+
+
+def named(findings):
+    """Name findings for people: ``WEBAPP-1 (6639508f50523053f459d29f)``, joined by commas."""
+    return ", ".join(
+        "%s (%s)" % (finding.alternate_id, finding.id) if finding.alternate_id else finding.id
+        for finding in findings
+    )
+
+
+# What is to be done to findings
+
+
+class Marking(NamedTuple):
+    """What is wanted of findings: a status (or None), a remediation note (or None) and how the note is written."""
+
+    ids: tuple
+    status: Optional[str]
+    note: Optional[str]
+    note_type: str = "PLAINTEXT"
+
+
+class Change(NamedTuple):
+    """What has to be done to one finding."""
+
+    finding: Finding
+    status: Optional[str]  # the new one, None where it is so already
+    note: Optional[str]  # to be added, None where it stands already
+
+    @property
+    def empty(self):
+        return self.status is None and self.note is None
+
+    @property
+    def after(self):
+        return self.status or self.finding.status
+
+    def as_result(self):
+        """A change as the modules return it."""
+        return {
+            "id": self.finding.id,
+            "alternate_id": self.finding.alternate_id,
+            "before": self.finding.status,
+            "after": self.after,
+            "note_added": self.note is not None,
+        }
+
+
+def plan_marking(marking, findings, project_id):
+    """Make the changes, one for each finding and in their order. ``findings`` maps ids to Findings.
+
+    Raises StateError naming each finding that is not in the project; then nothing may be sent.
+    """
+    missing = [finding_id for finding_id in marking.ids if finding_id not in findings]
+    if missing:
+        raise StateError(
+            "Nothing was changed: not among the findings of project %s that this key can see: %s. Correct "
+            "vulnerability_ids or project_id." % (project_id, ", ".join(missing))
+        )
+    return [_change(marking, findings[finding_id]) for finding_id in marking.ids]
+
+
+def _change(marking, finding):
+    return Change(
+        finding=finding,
+        status=marking.status if marking.status and marking.status != finding.status else None,
+        note=marking.note if marking.note and not has_note(finding, marking.note) else None,
+    )
+
+
+def is_made(change, findings):
+    """Whether a change is to be seen in findings as they are now, ``{id: Finding}``."""
+    finding = findings.get(change.finding.id)
+    return finding is not None and change.status in (None, finding.status) and (
+        change.note is None or has_note(finding, change.note))
+
+
+def has_note(finding, text):
+    """Whether a note with this text stands already, as text or as HTML, whatever the white space."""
+    wanted = _plain(text)
+    return any(wanted in (_plain(note.text), _plain(note.html)) for note in finding.notes or ())
+
+
+def _plain(text):
+    return " ".join(html.unescape(re.sub(r"<[^<>]*>", " ", text or "")).split())

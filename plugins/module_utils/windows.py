@@ -1,0 +1,127 @@
+# Copyright (c) 2026 The attackforge.retest authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Instants and windows: what people write, what the service writes, what is sent.
+
+Pure. An instant is an aware datetime in UTC with whole milliseconds, which is as fine as the service writes it.
+"""
+
+from __future__ import annotations
+
+import re
+
+from datetime import datetime, timedelta, timezone
+from typing import NamedTuple, Optional
+
+FORMS = "an ISO 8601 date or time such as 2026-12-01T08:00:00Z or 2026-12-01"
+
+_INSTANT = re.compile(
+    r"""
+    (?P<year>[0-9]{4}) (?P<dash>-?) (?P<month>[0-9]{2}) (?P=dash) (?P<day>[0-9]{2})
+    (?: (?:[Tt]|[ ]+)
+        (?P<hour>[0-9]{2})
+        (?: :? (?P<minute>[0-9]{2}) (?: :? (?P<second>[0-9]{2}) (?: [.,] (?P<fraction>[0-9]+) )? )? )?
+        [ ]* (?: (?P<utc>[Zz]) | (?P<sign>[+-]) (?P<zone_hours>[0-9]{2}) :? (?P<zone_minutes>[0-9]{2})? )?
+    )?
+    """,
+    re.VERBOSE,
+)
+_SHIFT = re.compile(r"\+\s*([0-9]+)\s*([hdw])", re.IGNORECASE)
+_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
+
+
+class Window(NamedTuple):
+    """When a round is to be tested. A bound that was counted from the present moment is not ``fixed``:
+    it comes out differently at each run, so it says nothing about whether the window was changed."""
+
+    start: datetime
+    end: Optional[datetime]
+    start_fixed: bool = True
+    end_fixed: bool = True
+
+    def differs_from(self, start, end):
+        """Whether a round with these bounds (None: not known) has another window than this one."""
+        return _moved(self.start, self.start_fixed, start) or _moved(self.end, self.end_fixed, end)
+
+
+def _moved(wanted, fixed, present):
+    return fixed and None not in (wanted, present) and wanted != present
+
+
+def parse_instant(text):
+    """Read an ISO 8601 date or time. No offset means UTC, no time means midnight. Raises ValueError."""
+    match = _INSTANT.fullmatch(text.strip())
+    if not match:
+        raise ValueError("%r is not %s" % (text, FORMS))
+    part = match.groupdict(default="")
+    milliseconds = int(part["fraction"][:3].ljust(3, "0"))
+    if int(part["zone_minutes"] or 0) > 59:
+        raise ValueError("%r has an offset from UTC that does not exist" % text)
+    offset = timedelta(hours=int(part["zone_hours"] or 0), minutes=int(part["zone_minutes"] or 0))
+    try:
+        local = datetime(
+            int(part["year"]), int(part["month"]), int(part["day"]),
+            int(part["hour"] or 0), int(part["minute"] or 0), int(part["second"] or 0),
+            milliseconds * 1000, tzinfo=timezone(-offset if part["sign"] == "-" else offset),
+        )
+        return local.astimezone(timezone.utc)
+    except (ValueError, OverflowError) as error:
+        raise ValueError("%r is no date in the calendar (%s)" % (text, error)) from None
+
+
+def format_instant(instant):
+    """Write an instant as the service does: ``2026-12-01T00:00:00.000Z``. None stays None."""
+    if instant is None:
+        return None
+    return instant.astimezone(timezone.utc).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def present():
+    """The present moment, in whole milliseconds."""
+    now = datetime.now(timezone.utc)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+def parse_start(text, now):
+    """Read the start of a window: ``now``, ``+2d`` (from now), or an instant. Returns (instant, fixed)."""
+    if text.strip().lower() == "now":
+        return now, False
+    shift = _parse_shift(text)
+    if shift is not None:
+        return _later(now, shift, text), False
+    return _parse_fixed(text, "neither %s, nor now, nor a span such as +12h, +2d or +1w"), True
+
+
+def parse_end(text, start, start_fixed):
+    """Read the end of a window: ``+1w`` (from the start), or an instant. Returns (instant, fixed).
+
+    The instant is None where it counts from a start that could not be read.
+    """
+    shift = _parse_shift(text)
+    if shift is None:
+        return _parse_fixed(text, "neither %s, nor a span from the start such as +12h, +2d or +1w"), True
+    return None if start is None else _later(start, shift, text), start_fixed
+
+
+def _parse_shift(text):
+    match = _SHIFT.fullmatch(text.strip())
+    if not match:
+        return None
+    try:
+        return timedelta(**{_UNITS[match.group(2).lower()]: int(match.group(1))})
+    except OverflowError:
+        raise ValueError("%r is too far away" % text) from None
+
+
+def _later(instant, shift, text):
+    try:
+        return instant + shift
+    except OverflowError:
+        raise ValueError("%r is too far away" % text) from None
+
+
+def _parse_fixed(text, otherwise):
+    if not _INSTANT.fullmatch(text.strip()):
+        raise ValueError("%r is %s" % (text, otherwise % FORMS))
+    return parse_instant(text)
