@@ -1,0 +1,183 @@
+# Copyright (c) 2026 The attackforge.retest authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The rules of the house that a machine can hold."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+PLUGINS = ROOT / "plugins"
+COLLECTION = "ansible_collections.attackforge.retest.plugins."
+
+HEADER = (
+    "# Copyright (c) 2026 The attackforge.retest authors",
+    "# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)",
+    "# SPDX-License-Identifier: GPL-3.0-or-later",
+)
+
+PURE = ("rounds", "vulnerabilities")
+
+# What of the standard library reaches a file, a socket, a process, a clock to wait on, or the environment.
+IMPURE = {
+    "asyncio", "builtins", "codecs", "ctypes", "fileinput", "ftplib", "glob", "http", "importlib", "io", "logging",
+    "mmap", "multiprocessing", "os", "pathlib", "platform", "queue", "random", "secrets", "select", "selectors",
+    "shutil", "signal", "smtplib", "socket", "socketserver", "sqlite3", "ssl", "subprocess", "sys", "tempfile",
+    "threading", "time", "urllib",
+}
+IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "compile", "__import__"}
+
+
+def python_files(folder):
+    return sorted(path for path in folder.rglob("*.py") if path.stat().st_size)
+
+
+def name_of(path):
+    return path.relative_to(ROOT).as_posix()
+
+
+def tree_of(path):
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+def imports_of(tree, package="module_utils"):
+    """The names of the modules that are imported, those of this collection from plugins on."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield node.module
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 1, "one dot is enough among neighbours"
+            yield from (f"{COLLECTION}{package}.{name}" for name in
+                        ([node.module] if node.module else [alias.name for alias in node.names]))
+
+
+def calls_of(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            yield node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", None)
+
+
+def reached_from(module):
+    """The module itself and all that it imports within module_utils, at first or second hand."""
+    seen, waiting = {}, [module]
+    while waiting:
+        current = waiting.pop()
+        if current in seen:
+            continue
+        seen[current] = tree_of(PLUGINS / "module_utils" / (current.replace(".", "/") + ".py"))
+        waiting += [name[len(COLLECTION + "module_utils."):] for name in imports_of(seen[current])
+                    if name.startswith(COLLECTION)]
+    return seen
+
+
+@pytest.mark.parametrize("module", PURE)
+def test_the_middle_is_pure(module):
+    for name, tree in reached_from(module).items():
+        outside = {imported.split(".")[0] for imported in imports_of(tree) if not imported.startswith(COLLECTION)}
+        assert not outside & {"ansible", "requests", "urllib3", "voluptuous"}, f"{name}.py is in the pure middle"
+        assert not outside & IMPURE, f"{name}.py is in the pure middle: no I/O"
+        called = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
+        builtin = {function.id for function in called if isinstance(function, ast.Name)}
+        assert not builtin & IMPURE_CALLS, f"{name}.py is in the pure middle: no I/O"
+
+
+def test_there_is_one_exit():
+    exits = {
+        name_of(path) for path in python_files(PLUGINS)
+        if {"exit_json", "fail_json", "_return_formatted"} & set(calls_of(tree_of(path)))
+    }
+    assert exits == {"plugins/module_utils/module.py"}
+
+
+def test_nothing_else_ends_the_process():
+    ends = {
+        name_of(path) for path in python_files(PLUGINS)
+        if {"exit", "_exit", "abort"} & set(calls_of(tree_of(path)))
+    }
+    assert not ends
+
+
+def test_the_action_group_holds_every_module():
+    runtime = yaml.safe_load((ROOT / "meta/runtime.yml").read_text(encoding="utf-8"))
+    modules = sorted(path.stem for path in (PLUGINS / "modules").glob("*.py"))
+    assert modules
+    assert runtime["action_groups"] == {"attackforge": modules}
+
+
+@pytest.mark.parametrize("path", python_files(PLUGINS) + python_files(ROOT / "tests"), ids=name_of)
+def test_every_python_file_carries_the_license(path):
+    lines = path.read_text(encoding="utf-8").splitlines()
+    while lines and (lines[0].startswith("#!") or "coding:" in lines[0] or not lines[0]):
+        lines.pop(0)
+    assert tuple(lines[:3]) == HEADER
+
+
+@pytest.mark.parametrize("path", python_files(PLUGINS) + python_files(ROOT / "tests"), ids=name_of)
+def test_lines_end_at_120(path):
+    assert [line for line in path.read_text(encoding="utf-8").splitlines() if len(line) > 120] == []
+
+
+def galaxy():
+    return yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))
+
+
+def test_the_version_is_the_same_everywhere():
+    constants = {
+        target.id: node.value for node in tree_of(PLUGINS / "module_utils/transport.py").body
+        if isinstance(node, ast.Assign) for target in node.targets if isinstance(target, ast.Name)
+    }
+    assert ast.literal_eval(constants["VERSION"]) == galaxy()["version"]
+
+
+def requirements():
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def test_requirements_are_lower_bounds():
+    assert [re.split("[<>=!~ ]", line)[0] for line in requirements()] == ["requests", "voluptuous"]
+    assert all(re.fullmatch(r"[a-z]+>=[0-9]+(\.[0-9]+)+", line) for line in requirements())
+
+
+def test_the_execution_environment_takes_the_requirements():
+    text = (ROOT / "meta/execution-environment.yml").read_text(encoding="utf-8")
+    assert yaml.safe_load(text)["dependencies"] == {"python": "requirements.txt"}
+    # ansible-builder drops voluptuous, so the comment says what to write; it has to say it right.
+    assert next(line for line in requirements() if line.startswith("voluptuous")) in text
+
+
+def documents():
+    found = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "docs").rglob("*.rst"),
+             *PLUGINS.rglob("*.py"), *(ROOT / "roles").rglob("*.md"), *ROOT.rglob("execution-environment.yml")]
+    return [path for path in found if path.is_file() and not {".build", ".venv"} & set(path.parts)]
+
+
+def test_the_documents_agree_with_the_requirements():
+    bounds = dict(line.split(">=") for line in requirements())
+    bound_of = re.compile(r"\b(requests|voluptuous) *\(?>= *([0-9.]*[0-9])")
+    for path in documents():
+        for name, bound in bound_of.findall(path.read_text(encoding="utf-8")):
+            assert bound == bounds[name], name_of(path)
+
+
+def test_the_tests_run_with_what_the_collection_asks_for():
+    pinned = (ROOT / "tests/requirements.txt").read_text(encoding="utf-8")
+    for line in requirements():
+        assert re.search(rf"^{line.split('>=')[0]}==", pinned, re.MULTILINE)
+
+
+def test_the_two_files_of_pins_agree():
+    pins = {}
+    for name in ("tests/requirements.txt", "tests/sandbox/requirements.txt"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        for package, version in re.findall(r"^([\w-]+)==([^\s;]+)$", text, re.MULTILINE):
+            assert pins.setdefault(package.lower(), version) == version, f"{package} in {name}"

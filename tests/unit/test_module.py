@@ -1,0 +1,240 @@
+# Copyright (c) 2026 The attackforge.retest authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The front hall: options, every mistake at once, masking, missing libraries, and the only exit."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import subprocess
+import sys
+
+from urllib.parse import quote
+
+import pytest
+
+from ansible.module_utils import basic
+
+from ansible_collections.attackforge.retest.plugins.module_utils.errors import FateUnknown, StateError
+from ansible_collections.attackforge.retest.plugins.module_utils.module import Operation, run_module
+from ansible_collections.attackforge.retest.plugins.modules import attackforge_retest
+from ansible_collections.attackforge.retest.tests.unit.wire import Server, answer, free_port
+
+PROJECT = "66333e1d110ab5acf8a4354e"
+A = "a" * 24
+KEY = "k3y/with+odd=<signs>&\"more\"'yet%41!"
+NAME = "ansible_collections.attackforge.retest.plugins.modules.attackforge_retest"
+GOOD = dict(base_url="https://tenant.invalid", api_key=KEY, retries=0, project_id=PROJECT, vulnerability_ids=[A],
+            window_start="2026-12-01")
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch):
+    for name in [name for name in os.environ if name.startswith("ATTACKFORGE_") or name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def module(monkeypatch, capsys):
+    """Run a module in this process. Returns its result."""
+
+    def run(operation=attackforge_retest.OPERATION, check_mode=False, **params):
+        args = {"ANSIBLE_MODULE_ARGS": dict(params, _ansible_check_mode=check_mode, _ansible_remote_tmp="/tmp")}
+        monkeypatch.setattr(basic, "_ANSIBLE_ARGS", json.dumps(args).encode("utf-8"))
+        monkeypatch.setattr(basic, "_ANSIBLE_PROFILE", "legacy", raising=False)
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as caught:
+            run_module(operation)
+        told = capsys.readouterr()
+        assert told.err == ""
+        result = json.loads(told.out)
+        assert bool(result.get("failed")) is bool(caught.value.code)
+        # What came in is told again as `invocation`; everything else is what was found out.
+        assert KEY not in told.out and json.dumps(KEY)[1:-1] not in told.out
+        assert result.pop("invocation", {}).get("module_args", {}).get("api_key") in (
+            None, "", "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER")
+        return result
+
+    return run
+
+
+def an_operation(run):
+    """An operation with the shared options alone."""
+    return Operation(spec={}, judge=lambda params, now: [], read=lambda params, now: None, run=run)
+
+
+def failing(error):
+    def run(*_unused):
+        raise error
+
+    return an_operation(run)
+
+
+SHARED = dict(base_url="https://tenant.invalid", api_key=KEY)
+
+
+def test_results_and_warnings_are_passed_on(module):
+    told = {"changed": True, "retest": {"round": 3}, "warnings": ["Mind this"]}
+    result = module(an_operation(lambda *_unused: told), **SHARED)
+    assert result["changed"] is True and result["retest"] == {"round": 3}
+    assert "Mind this" in json.dumps(result["warnings"])
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_check_mode_reaches_the_operation(module, check_mode):
+    result = module(an_operation(lambda options, client, check: {"changed": False, "message": str(check)}),
+                    check_mode=check_mode, **SHARED)
+    assert result["message"] == str(check_mode)
+
+
+def test_an_error_is_told_with_its_facts(module):
+    error = FateUnknown("Lost.", method="RequestNewProjectRetest", http_status=502, detail="Bad Gateway",
+                        fate="unknown")
+    result = module(failing(error), **SHARED)
+    assert result["failed"] is True and result["msg"] == "Lost." and result["fate"] == "unknown"
+    assert result["error"] == {"method": "RequestNewProjectRetest", "http_status": 502, "detail": "Bad Gateway"}
+
+
+def test_an_error_may_carry_every_key_of_a_result(module):
+    error = StateError("Short.", changed=True, retest={"round": 1}, request={"x": 1}, message="Words")
+    result = module(failing(error), **SHARED)
+    assert (result["msg"], result["changed"], result["message"]) == ("Short.", True, "Words")
+    assert result["retest"] == {"round": 1}
+
+
+@pytest.mark.parametrize("error", [
+    KeyError("x"), TypeError("odd"), RecursionError(), UnicodeDecodeError("utf-8", b"", 0, 1, "x")])
+def test_an_unexpected_exception_is_told_without_a_traceback(module, error):
+    result = module(failing(error), **SHARED)
+    assert result["failed"] is True and type(error).__name__ in result["msg"] and "report" in result["msg"]
+    assert "Traceback" not in json.dumps(result) and "exception" not in result
+
+
+SPELLINGS = {
+    "raw": KEY, "url": quote(KEY, safe=""), "html": html.escape(KEY), "json": json.dumps(KEY)[1:-1], "repr": repr(KEY),
+}
+
+
+@pytest.mark.parametrize("echo", SPELLINGS.values(), ids=SPELLINGS.keys())
+def test_the_key_is_masked_in_every_spelling(module, echo):
+    text = "before %s after" % echo
+    told = {"changed": False, "retest": [{"title": text}], "warnings": [text]}
+    for result in (
+        module(an_operation(lambda *_unused: told), **SHARED),
+        module(failing(StateError(text, retest={"title": text})), **SHARED),
+        module(failing(ValueError(text)), **SHARED),
+    ):
+        assert echo not in json.dumps(result) and "yet%41" not in json.dumps(result)
+        assert "before" in json.dumps(result)
+
+
+def test_a_key_that_was_pasted_into_another_option_is_masked(module):
+    result = module(**dict(GOOD, project_id=KEY, vulnerability_ids=[KEY], window_start=KEY))
+    assert result["failed"] is True and "project_id" in result["msg"]
+
+
+def test_every_mistake_is_told_at_once(module):
+    result = module(**dict(GOOD, base_url="ftp://x", project_id="x", vulnerability_ids=[A, "y"], window_start="bad",
+                           window_end="worse", round=0, timeout=0, retries=99))
+    for option in ("base_url", "project_id", "vulnerability_ids[1]", "retesting_window_start", "retesting_window_end",
+                   "round", "timeout", "retries"):
+        assert "\n- %s: " % option in result["msg"]
+    assert "nothing was sent" in result["msg"]
+
+
+def test_what_ansible_finds_and_what_the_schemas_find_is_told_together(module):
+    params = dict(GOOD, state="wished", timeout="soon", project_id="x", unknown_option=1)
+    del params["api_key"]
+    result = module(**params)
+    for text in ("api_key", "ATTACKFORGE_API_KEY", "state", "wished", "timeout", "project_id: ", "unknown_option"):
+        assert text in result["msg"]
+    assert "Traceback" not in json.dumps(result)
+
+
+def test_nothing_given_names_all_that_is_required(module):
+    result = module()
+    for text in ("base_url", "api_key", "project_id", "ATTACKFORGE_BASE_URL"):
+        assert text in result["msg"]
+
+
+def test_one_mistake_is_one_sentence(module):
+    result = module(**dict(GOOD, window_start=None))
+    assert result["msg"].startswith("retesting_window_start: ") and "\n" not in result["msg"]
+
+
+def test_an_empty_key_is_a_mistake_that_can_be_read(module):
+    result = module(**dict(GOOD, api_key=""))
+    assert "api_key" in result["msg"] and "empty" in result["msg"] and "***" not in result["msg"]
+
+
+def test_the_aliases_are_the_options(module):
+    result = module(**dict(GOOD, window_start="bad", window_end="worse"))
+    assert "retesting_window_start" in result["msg"] and "retesting_window_end" in result["msg"]
+
+
+def test_the_environment_holds_what_a_task_leaves_out(module, monkeypatch, tmp_path):
+    for name, value in dict(BASE_URL="https://tenant.invalid", API_KEY=KEY, VALIDATE_CERTS="false", TIMEOUT="7.5",
+                            RETRIES="2", CA_PATH=str(tmp_path)).items():
+        monkeypatch.setenv("ATTACKFORGE_%s" % name, value)
+    seen = []
+
+    def run(options, client, check_mode):
+        seen.append(client._connection)
+        return {"changed": False}
+
+    module(an_operation(run))
+    assert tuple(seen[0]) == ("https://tenant.invalid", KEY, False, str(tmp_path), 7.5, 2)
+    module(an_operation(run), timeout=3, validate_certs=True)
+    assert seen[1].timeout == 3 and seen[1].validate_certs is True and seen[1].retries == 2
+
+
+def test_the_defaults_are_the_documented_ones(module):
+    seen = []
+    module(an_operation(lambda options, client, check: seen.append(client._connection) or {"changed": False}), **SHARED)
+    assert tuple(seen[0]) == ("https://tenant.invalid", KEY, True, None, 30.0, 4)
+
+
+def test_a_yaml_timestamp_reaches_the_module_as_text_and_is_read(module):
+    with Server(answer(200, {"status": "Project retest requested for Project %s" % PROJECT})) as server:
+        result = module(**dict(GOOD, base_url=server.url, window_start="2026-12-01 00:00:00+00:00", preflight=False))
+    assert result["changed"] is True
+    assert json.loads(server.requests[0].body)["retesting_window_start"] == "2026-12-01T00:00:00.000Z"
+
+
+def test_a_service_that_echoes_the_key_does_not_spread_it(module):
+    with Server(answer(403, {"message": "bad key %s" % KEY})) as server:
+        result = module(**dict(GOOD, base_url=server.url))
+    assert result["error"]["http_status"] == 403 and "bad key" in result["msg"]
+
+
+# As a process, as Ansible runs it
+
+
+def process(params, before=""):
+    code = "import sys\n%s\nfrom %s import main\nmain()\n" % (before, NAME)
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(path for path in sys.path if path))
+    done = subprocess.run([sys.executable, "-c", code], input=json.dumps({"ANSIBLE_MODULE_ARGS": params}), text=True,
+                          capture_output=True, env=environment, timeout=60)
+    assert KEY not in done.stdout + done.stderr and "Traceback" not in done.stdout + done.stderr
+    return json.loads(done.stdout), done.returncode
+
+
+def test_the_module_runs_as_a_process():
+    result, code = process(dict(GOOD, base_url="http://127.0.0.1:%d" % free_port()))
+    assert code == 1 and result["error"]["method"] == "GetProjectById" and result["error"]["http_status"] is None
+
+
+@pytest.mark.parametrize("library", ["requests", "urllib3", "voluptuous"])
+def test_a_missing_library_is_named_with_the_interpreter(library):
+    result, code = process(GOOD, "sys.modules[%r] = None" % library)
+    assert code == 1
+    assert ("voluptuous" if library == "voluptuous" else "requests") in result["msg"]
+    assert sys.executable in result["msg"] and "Failed to import" in result["msg"]
+
+
+def test_without_voluptuous_what_ansible_finds_is_still_told():
+    result, code = process(dict(GOOD, state="wished"), "sys.modules['voluptuous'] = None")
+    assert code == 1 and "state" in result["msg"]
