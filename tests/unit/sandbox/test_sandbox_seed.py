@@ -32,9 +32,8 @@ def test_the_demo():
 
 def test_many_findings_are_made_fast_and_shown_fast():
     begun = time.monotonic()
-    world = build(
-        {"name": "Big", "code": "BIG", "generate": {"count": 10_000, "ready": 40, "closed": 7, "hidden": 3, "text_kb": 5}}
-    )
+    generate = {"count": 10_000, "ready": 40, "closed": 7, "hidden": 3, "text_kb": 5}
+    world = build({"name": "Big", "code": "BIG", "generate": generate})
     findings = list(world.findings.values())
     records = [views.finding_record(world, finding) for finding in findings[:500]]
     assert time.monotonic() - begun < 2
@@ -82,7 +81,8 @@ def test_wrong_keys(keys, message):
 
 def test_every_switch_takes_its_choices_and_nothing_else():
     for switch in TABLE:
-        for choice in (switch.choices if isinstance(switch.choices, tuple) else (switch.choices[0], switch.choices[-1])):
+        words = isinstance(switch.choices, tuple)
+        for choice in switch.choices if words else (switch.choices[0], switch.choices[-1]):
             assert getattr(Switches({switch.name: choice}), switch.name) == choice
         for wrong in ("no such value", -1, None, [], 10**9):
             with pytest.raises(SwitchError):
