@@ -153,7 +153,7 @@ EXAMPLES = r"""
       attackforge.retest.attackforge_retest:
         project_id: 66333e1d110ab5acf8a4354e
         state: completed
-        round: 2
+        round: 1
 """
 
 RETURN = r"""

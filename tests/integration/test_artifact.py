@@ -24,6 +24,7 @@ EXPECTED = {
     "LICENSE": None,
     "MANIFEST.json": None,
     "README.md": None,
+    "SECURITY.md": None,
     "requirements.txt": None,
     "changelogs": {".yaml"},
     "docs": {".md", ".rst", ".yml", ".svg", ".png"},
@@ -84,7 +85,7 @@ def test_it_holds_every_plugin_role_and_playbook(files):
     held = {str(file) for file in files}
     for folder in ("plugins", "roles", "playbooks", "meta", "extensions"):
         here = {file.relative_to(ROOT).as_posix() for file in (ROOT / folder).rglob("*") if file.is_file()}
-        assert {name for name in here if "__pycache__" not in name} <= held
+        assert {name for name in here if "__pycache__" not in name and "/." not in name} <= held
     assert {"README.md", "LICENSE", "requirements.txt", "MANIFEST.json"} <= held
 
 

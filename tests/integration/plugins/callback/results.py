@@ -36,7 +36,7 @@ class CallbackModule(CallbackBase):
             kind=kind,
             task=result._task.get_name().rpartition(" : ")[2],
             host=result._host.get_name(),
-            result=result._result,
+            result={name: value for name, value in result._result.items() if not name.startswith("_ansible")},
         )
 
     def v2_runner_on_ok(self, result):
