@@ -95,8 +95,7 @@ def run_in_process(operation, params, check_mode, connect):
         result["warnings"] = warnings + result.get("warnings", [])
     else:
         result.pop("warnings", None)
-    told = {name: value for name, value in params.items() if name in operation.argument_spec}
-    result["invocation"] = {"module_args": dict(told, api_key=told.get("api_key") and NO_LOG_TEXT)}
+    result["invocation"] = {"module_args": dict(params, api_key=params.get("api_key") and NO_LOG_TEXT)}
     if isinstance(params.get("api_key"), str):
         result = hide(result, params["api_key"])
     return remove_values(result, validation._no_log_values)

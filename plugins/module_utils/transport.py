@@ -251,6 +251,13 @@ def _guarded(pool):
                 self.close()
                 raise TooLate()
 
+        def getresponse(self, *args, **kwargs):
+            # A server that writes its answer in two pieces and waits for the first to be acknowledged would otherwise
+            # cost 40 ms a request on a connection that is kept.
+            if hasattr(socket, "TCP_QUICKACK") and self.sock is not None:
+                self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+            return super().getresponse(*args, **kwargs)
+
     class Pool(pool):
         ConnectionCls = Connection
 

@@ -90,6 +90,7 @@ class Plays:
             ANSIBLE_LOCALHOST_WARNING="false",
             ANSIBLE_RETRY_FILES_ENABLED="false",
             ANSIBLE_LOCAL_TEMP=str(self.folder / "tmp"),
+            ANSIBLE_ASYNC_DIR=str(self.folder / "async"),
             ANSIBLE_REMOTE_TEMP=str(self.folder / "remote-tmp"),
             HOME=str(self.folder),
         )
