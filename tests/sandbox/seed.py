@@ -16,8 +16,21 @@ import yaml
 from . import dates
 from .methods import NAMES as METHOD_NAMES
 from .switches import Switches
-from .world import CANCELLED, COMPLETED, PRIORITIES, REQUESTED, STATES, TESTER, Finding, Key, Note, Person
-from .world import Project, Round, World
+from .world import (
+    CANCELLED,
+    COMPLETED,
+    PRIORITIES,
+    REQUESTED,
+    STATES,
+    TESTER,
+    Finding,
+    Key,
+    Note,
+    Person,
+    Project,
+    Round,
+    World,
+)
 
 DEMO = pathlib.Path(__file__).with_name("demo.yml")
 _ID = re.compile(r"[0-9a-f]{24}")
