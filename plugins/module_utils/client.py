@@ -276,6 +276,7 @@ class Client:
         words = " ".join("".join(letter if letter.isprintable() else " " for letter in words).split())
         return words[:_EXCERPT] + ("..." if len(words) > _EXCERPT else "") or None
 
+
 class Attempts:
     """Iterate over attempts; `failed` waits for the next one, or raises the failure where it was the last."""
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 
 class AttackForgeError(Exception):
-    """The root: a message for people, and facts for plays."""
+    """The root: a text for people, its `message`, and facts for plays."""
 
-    def __init__(self, message, /, **facts):
-        super().__init__(message)
-        self.message = message
+    def __init__(self, text, /, **facts):
+        super().__init__(text)
+        self.message = text
         self.facts = facts
 
 
@@ -43,9 +43,9 @@ class SSAPIError(AttackForgeError):
     what the network said, without the key. ``retry_after`` is what the service asked for, in seconds, or None.
     """
 
-    def __init__(self, message, /, method, http_status=None, detail=None, retry_after=None, **facts):
+    def __init__(self, text, /, method, http_status=None, detail=None, retry_after=None, **facts):
         error = {"method": method, "http_status": http_status, "detail": detail}
-        super().__init__(message, error=error, **facts)
+        super().__init__(text, error=error, **facts)
         self.method = method
         self.http_status = http_status
         self.detail = detail

@@ -205,7 +205,7 @@ def _retest_schema():
 
 @lru_cache(maxsize=None)
 def _selection_schema():
-    words = _for(list)(lambda value: vol.Schema([_word])(value))
+    words = _for(list)(vol.Schema([_word]))
     return vol.Schema(
         {
             vol.Optional("project_id"): _object_id,

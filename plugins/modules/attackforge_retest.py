@@ -207,8 +207,8 @@ retest:
     project_id: 66333e1d110ab5acf8a4354e
     round: 3
     status: requested
-    retesting_window_start: 2026-12-01T00:00:00.000Z
-    retesting_window_end: 2026-12-08T00:00:00.000Z
+    retesting_window_start: "2026-12-01T00:00:00.000Z"
+    retesting_window_end: "2026-12-08T00:00:00.000Z"
     vulnerabilities:
       - id: 6639508f50523053f459d29f
         alternate_id: WEBAPP-1
@@ -242,8 +242,8 @@ request:
   returned: where there is something to request
   type: dict
   sample:
-    retesting_window_start: 2026-12-01T00:00:00.000Z
-    retesting_window_end: 2026-12-08T00:00:00.000Z
+    retesting_window_start: "2026-12-01T00:00:00.000Z"
+    retesting_window_end: "2026-12-08T00:00:00.000Z"
     vulnerability_ids: [6639508f50523053f459d29f]
 message:
   description: The service's own status text. It is null where nothing was sent, or where its answer was lost.

@@ -164,8 +164,8 @@ rounds:
     - round: 3
       status: completed
       open: false
-      retesting_window_start: 2026-12-01T00:00:00.000Z
-      retesting_window_end: 2026-12-08T00:00:00.000Z
+      retesting_window_start: "2026-12-01T00:00:00.000Z"
+      retesting_window_end: "2026-12-08T00:00:00.000Z"
       vulnerabilities:
         - id: 6639508f50523053f459d29f
           alternate_id: WEBAPP-1

@@ -83,6 +83,7 @@ class Plays:
         }
         clean.update(
             ANSIBLE_COLLECTIONS_PATH=os.environ.get("ANSIBLE_COLLECTIONS_PATH", str(ROOT / ".build/collections")),
+            ANSIBLE_ACTION_PLUGINS=str(HERE / "plugins/action"),
             ANSIBLE_CALLBACK_PLUGINS=str(HERE / "plugins/callback"),
             ANSIBLE_CALLBACKS_ENABLED="results",
             ANSIBLE_CONNECTION_PLUGINS=str(HERE / "plugins/connection"),
@@ -95,7 +96,10 @@ class Plays:
             HOME=str(self.folder),
         )
         if self.sandbox is not None:
-            clean.update(ATTACKFORGE_BASE_URL=self.sandbox.url, ATTACKFORGE_API_KEY=self.sandbox.key)
+            clean.update(
+                ATTACKFORGE_BASE_URL=self.sandbox.url, ATTACKFORGE_API_KEY=self.sandbox.key,
+                SANDBOX_CONTROL=self.sandbox.control,
+            )
         clean.update({name: str(value) for name, value in more.items() if value is not None})
         return clean
 

@@ -31,7 +31,8 @@ class Sandbox:
 
     ``seed`` is the path of a YAML file or the document itself. ``python`` is the interpreter that has what
     requirements.txt names. Attributes: ``url`` (the base URL, with the prefix), ``key`` and ``keys`` (by label),
-    ``project_id`` (of the first project), ``ca`` (path of the private CA, or None), ``pid``.
+    ``project_id`` (of the first project), ``ca`` (path of the private CA, or None), ``pid``, ``control`` (the
+    URL of the control API).
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class Sandbox:
         self._start_timeout = start_timeout
         self._process: subprocess.Popen[bytes] | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._control = ""
+        self.control = ""
         self.url = ""
         self.key = ""
         self.keys: dict[str, str] = {}
@@ -111,7 +112,7 @@ class Sandbox:
                 raise SandboxError(f"the sandbox did not start: {output.read_text(errors='replace').strip()}")
             time.sleep(0.02)
         facts = json.loads(ready.read_text(encoding="utf-8"))
-        self.url, self.ca, self.pid, self._control = facts["url"], facts["ca"], facts["pid"], facts["control"]
+        self.url, self.ca, self.pid, self.control = facts["url"], facts["ca"], facts["pid"], facts["control"]
         self.key, self.keys, self.project_id = facts["key"], facts["keys"], facts["project_id"]
 
     def stop(self) -> None:
@@ -221,7 +222,7 @@ class Sandbox:
         end = time.monotonic() + 30
         while True:
             try:
-                code, document = self._send(http, f"{self._control}/{path}", body, {}, 30)
+                code, document = self._send(http, f"{self.control}/{path}", body, {}, 30)
                 break
             except urllib.error.URLError as error:
                 refused = isinstance(error.reason, ConnectionRefusedError)

@@ -108,9 +108,9 @@ def _read_one(row: typing.Any) -> Fault:
     if method not in (*NAMES, "*") and not (kind == "refuse" and method == "now"):
         raise FaultError(f"method: {method!r} is not one of *, {', '.join(NAMES)}")
     times, skip = row.pop("times", 1), row.pop("skip", 0)
-    if type(times) is not int or times == 0 or times < -1:
+    if not isinstance(times, int) or isinstance(times, bool) or times == 0 or times < -1:
         raise FaultError("times: a whole number from 1 is expected, or -1 for always")
-    if type(skip) is not int or skip < 0:
+    if not isinstance(skip, int) or isinstance(skip, bool) or skip < 0:
         raise FaultError("skip: a whole number from 0 is expected")
     when = row.pop("when", spec.when[0])
     if when not in spec.when:

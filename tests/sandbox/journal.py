@@ -23,7 +23,7 @@ _COLOURS = {2: "32", 3: "36", 4: "33", 5: "31"}
 def hide(text: str, secrets: typing.Iterable[str]) -> str:
     """The text without any of the keys, spelled as they are or URL-encoded."""
     for secret in secrets:
-        for spelling in {secret, urllib.parse.quote(secret, safe="")}:
+        for spelling in (secret, urllib.parse.quote(secret, safe="")):
             if spelling and spelling in text:
                 text = text.replace(spelling, _HIDDEN)
     return text

@@ -165,7 +165,8 @@ class Server(uvicorn.Server):
 
 def bind(family: int, address: typing.Any) -> socket.socket:
     """A socket bound to an address, not listening yet."""
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # With its protocol named, asyncio sends small answers at once (TCP_NODELAY), as servers do.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)

@@ -20,7 +20,7 @@ _SENTENCES = (
     "The server answers with HTTP 200 and the complete record, including fields that are not shown on the page.",
     "Exploitation needs no special tools: a browser and its developer console are enough – nothing else.",
     "The same pattern was found in two further endpoints that share the code of this one.",
-    "Validate the value on the server, tie it to the session, and log every refusal with the user’s identity.",
+    "Validate the value on the server, tie it to the session, and log every refusal with the user's identity.",
     "Add a regression test that sends the request with a foreign identifier and expects a refusal.",
     "Rate limits reduce the impact but do not remove the cause, so they are no replacement for the fix.",
 )

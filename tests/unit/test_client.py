@@ -147,7 +147,7 @@ def test_cookies_of_an_answer_are_no_way_for_the_key():
 def test_each_status_has_its_meaning_and_the_words_are_kept(call, method, status, kind):
     with Server(answer(status, {"message": "Words of the service"})) as server:
         error = failure(client(server.url), call, kind)
-    assert type(error) is kind
+    assert error.__class__ is kind
     assert (error.method, error.http_status, error.detail) == (method, status, "Words of the service")
     assert error.facts["error"] == {"method": method, "http_status": status, "detail": "Words of the service"}
     for text in (method, str(status), "Words of the service"):

@@ -252,7 +252,8 @@ def test_ends_with_the_process_that_started_it(tmp_path):
 
 
 def run(*words):
-    return subprocess.run([sys.executable, "-m", "tests.sandbox", *words], capture_output=True, text=True, timeout=20)
+    return subprocess.run(
+        [sys.executable, "-m", "tests.sandbox", *words], capture_output=True, text=True, timeout=20, check=False)
 
 
 def test_errors_at_the_start(sandbox, tmp_path):

@@ -20,8 +20,8 @@ OTHER_PROJECT = "66333e1d110ab5acf8a4354f"
 START, END = "2027-03-23T00:00:00.000Z", "2027-03-30T00:00:00.000Z"
 
 
-def ask(sandbox, ids=READY[:1], start=START, end=END, **keys):
-    body = {"retesting_window_start": start, "vulnerability_ids": ids, **keys}
+def ask(sandbox, ids=tuple(READY[:1]), start=START, end=END, **keys):
+    body = {"retesting_window_start": start, "vulnerability_ids": list(ids), **keys}
     if end:
         body["retesting_window_end"] = end
     return sandbox.request("POST", f"/project/{sandbox.project_id}/retest/request", body)
