@@ -8,6 +8,9 @@ PYTHON ?= python3
 VENV ?= .venv
 # How many processes run the tests.
 JOBS ?= 2
+# How many schedules the storm has, and where it begins.
+N ?= 1000
+SEED ?= 1
 
 REQUIREMENTS := tests/requirements.txt $(wildcard tests/sandbox/requirements.txt)
 READY := $(VENV)/.ready
@@ -26,7 +29,7 @@ headline = @printf '\n==> %s\n\n' '$(1)'
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo sandbox test unit integration sanity lint docs-lint build venv clean
+.PHONY: help demo sandbox test unit integration sanity lint docs-lint build storm bench mutants venv clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -67,6 +70,16 @@ docs-lint: venv ## the documentation of plugins and roles
 build: venv ## the artifact, in dist
 	$(call headline,build)
 	@$(PY) tests/tools/build.py dist
+
+storm: venv ## a large storm of random faults: make storm N=1000 SEED=1
+	@$(PY) -m tests.storm --runs $(N) --seed $(SEED)
+
+bench: venv ## the collection side by side with uri tasks
+	@$(PY) -m tests.bench
+
+mutants: venv ## which small changes of the pure rooms no test notices; takes an hour
+	@$(PY) -m pip install -qq --disable-pip-version-check --no-input -r tests/tools/requirements-mutants.txt
+	@$(PY) tests/tools/mutants.py
 
 venv: $(READY) $(LINK)
 

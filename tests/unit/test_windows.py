@@ -200,3 +200,30 @@ def test_windows_are_compared_as_instants_whatever_the_offset(instant, minutes):
     instant = truncated(instant)
     elsewhere = instant.astimezone(timezone(timedelta(minutes=minutes)))
     assert not Window(instant, None).differs_from(elsewhere, None)
+
+
+@pytest.mark.parametrize("text", ["2026-12-01T00:00:00+01:60", "2026-12-01T00:00:00-00:99"])
+def test_an_offset_that_does_not_exist_is_named(text):
+    with pytest.raises(ValueError) as caught:
+        parse_instant(text)
+    assert text in str(caught.value) and "offset" in str(caught.value)
+
+
+def test_the_largest_minutes_of_an_offset_are_read():
+    assert format_instant(parse_instant("2026-12-01T01:59:00+01:59")) == "2026-12-01T00:00:00.000Z"
+
+
+@pytest.mark.parametrize("other", ["2026-11-30", "2026-12-02"])
+def test_a_window_differs_from_an_earlier_one_and_from_a_later_one(other):
+    start, end = parse_instant("2026-12-01"), parse_instant("2026-12-08")
+    moved = parse_instant(other)
+    assert Window(start, end).differs_from(moved, end)
+    assert Window(end, start).differs_from(end, moved)
+    assert not Window(start, end).differs_from(start, end)
+
+
+def test_the_present_is_now_in_whole_milliseconds():
+    before = datetime.now(timezone.utc)
+    found = present()
+    assert before - timedelta(milliseconds=1) < found <= datetime.now(timezone.utc)
+    assert found.microsecond % 1000 == 0 and found.utcoffset() == timedelta()
