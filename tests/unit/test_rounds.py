@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ansible_collections.attackforge.retest.plugins.module_utils.errors import StateError
 from ansible_collections.attackforge.retest.plugins.module_utils.rounds import (
     CANCELLED, COMPLETED, REQUESTED, Round, Row, Wish, as_result, doubled, holders_of, new_holder, other_windows,
-    plan_finish, plan_request, rounds_of, undecided,
+    outcome_of, outcome_text, plan_finish, plan_request, rounds_of, undecided, window_text,
 )
 from ansible_collections.attackforge.retest.plugins.module_utils.vulnerabilities import CLOSED, OPEN, READY, Finding
 from ansible_collections.attackforge.retest.plugins.module_utils.windows import Window
@@ -540,3 +540,76 @@ def test_only_a_moved_round_is_warned_of():
 def test_a_window_without_bounds_is_named_so():
     text = other_windows(wish(A, end=END), [a_round(1, [A], start=LATER, end=None)])[0]
     assert "no end" in text
+
+
+# What the messages and the small print hold
+
+
+def test_the_holder_is_the_youngest_open_round_with_any_of_them_and_no_other():
+    rounds = [a_round(1, [A]), a_round(2, [B]), a_round(3, [C])]
+    made = plan(wish(A, B), rounds)
+    assert made.holder.number == 2 and made.warnings == ()
+
+
+def test_open_rounds_that_share_a_finding_nobody_asked_for_are_not_this_plays_affair():
+    rounds = [a_round(1, [A]), a_round(2, [C]), a_round(3, [C, D])]
+    assert doubled(wish(A, on_duplicate="cancel"), rounds) == ([], [])
+    assert doubled(wish(A, C), [a_round(1, [A]), a_round(2, [C])]) == ([], [])
+
+
+def test_a_warning_of_a_double_names_the_oldest_identical_round_and_the_shared_findings():
+    rounds = [a_round(1, [A, B]), a_round(2, [A, B]), a_round(3, [A, B])]
+    warnings = doubled(wish(A), rounds)[1]
+    assert [warning.split(" are")[0] for warning in warnings] == ["Rounds 1 and 2", "Rounds 1 and 3"]
+    assert all("WEB-1 (%s), WEB-2 (%s)" % (A, B) in warning for warning in warnings)
+
+
+def test_what_was_refused_is_told_whole():
+    message = refused(wish(A, B), [], WEB_1=OPEN)
+    assert message.startswith("No retest was requested, nothing was changed: not ready for retest: WEB-1 (%s). " % A)
+    assert B in message and PROJECT in message
+    closed = plan(wish(A), [], WEB_1=CLOSED)
+    assert closed.warnings == ("Closed already, so there is nothing to retest: WEB-1 (%s)." % A,)
+
+
+def test_of_several_rounds_of_unknown_status_the_youngest_is_named():
+    message = refused(wish(A), [a_round(1, [A, B], "paused"), a_round(2, [A, B], "paused")], WEB_1=READY)
+    assert "WEB-1 (%s) is in round 2, whose status 'paused'" % A in message
+
+
+@pytest.mark.parametrize("statuses, withdrawn", [
+    ({"WEB_1": CLOSED, "WEB_2": CLOSED}, []),
+    ({"WEB_1": CLOSED, "WEB_2": READY}, [1]),
+])
+def test_replace_leaves_a_round_alone_of_which_everything_is_closed(statuses, withdrawn):
+    made = plan(wish(A, B, start=LATER, end=None, on_window_change="replace"), [a_round(1, [A, B])], **statuses)
+    assert [one.number for one in made.withdraw] == withdrawn
+
+
+@pytest.mark.parametrize("state, verb", [(CANCELLED, "cancel"), (COMPLETED, "complete")])
+def test_the_verb_is_that_of_the_state(state, verb):
+    several, shared, untold = [a_round(1, [A]), a_round(2, [B])], [a_round(1, [A, B])], [a_round(1, None)]
+    for rounds, ids in ((several, ()), (shared, (A,)), (untold, (A,))):
+        with pytest.raises(StateError, match=r"\b%s\b" % verb):
+            plan_finish(state, rounds, None, ids)
+
+
+def test_a_window_is_told_with_what_is_missing():
+    assert window_text(a_round(1, [A])) == "2026-12-01T00:00:00.000Z to 2026-12-08T00:00:00.000Z"
+    assert window_text(a_round(1, [A], start=None, end=None)) == "no start to no end"
+
+
+def test_an_unknown_status_among_several_is_always_the_same():
+    rows = [row(1, "paused"), row(1, "held"), row(1, REQUESTED, [A])]
+    assert {rounds_of(order)[0].status for order in (rows, rows[::-1], rows[1:] + rows[:1])} == {"held"}
+
+
+# How a round went
+
+
+def test_an_outcome_counts_closed_reopened_and_pending():
+    one = a_round(3, [A, B, C, D])
+    findings = {A: finding(A, CLOSED), B: finding(B, OPEN), C: finding(C, READY)}
+    assert outcome_of(one, findings) == (1, 1, 2)  # D cannot be seen
+    assert outcome_text(one, findings) == "Round 3 is open: 1 closed, 1 reopened, 2 pending."
+    assert outcome_text(a_round(2, [A], COMPLETED)) == "Round 2 is completed."
