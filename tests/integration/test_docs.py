@@ -20,6 +20,7 @@ from tests.integration.plays import ROOT
 PAGES = ["README.md", *sorted(str(page.relative_to(ROOT)) for page in (ROOT / "docs").rglob("*.md"))]
 MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
 BLOCK = re.compile(r"(?:<!-- before: (?P<before>[^>]*) -->\n)?```(?P<language>\w*)\n(?P<text>.*?)```\n", re.DOTALL)
+HOSTS = ("localhost", "web1", "web2")
 VARIABLES = {"release_day": "2030-12-01"}
 
 
@@ -44,7 +45,7 @@ def test_each_playbook_of_a_page_runs_one_after_the_other(page, plays, sandbox):
             continue
         if block["before"]:
             BEFORE[block["before"]](sandbox)
-        plays.ok(block["text"], variables=dict(VARIABLES, attackforge_url=sandbox.url))
+        plays.ok(block["text"], variables=dict(VARIABLES, attackforge_url=sandbox.url), hosts=HOSTS)
 
 
 @pytest.mark.parametrize("page", PAGES)
