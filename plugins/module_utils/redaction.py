@@ -11,13 +11,18 @@ import re
 from functools import lru_cache
 
 MASK = "********"
+_ENCODED = re.compile(r"[&%\\]")  # what every spelling but the plain one has in it
 _HTML_NAMES = {"<": "lt", ">": "gt", "&": "amp", '"': "quot", "'": "apos"}
 
 
 def hide(value, key):
     """Mask the key in a text, and in all texts within lists and dictionaries."""
     if isinstance(value, str):
-        return _pattern(key).sub(MASK, value) if key else value
+        if not key:
+            return value
+        if not _ENCODED.search(value):
+            return value.replace(key, MASK)
+        return _pattern(key).sub(MASK, value)
     if isinstance(value, dict):
         return {name: hide(inner, key) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):

@@ -564,11 +564,11 @@ def _project_schema():
         vol.Required("retesting_round_status"): _round_status,
         vol.Optional("retesting_window_start"): _answered_instant,
         vol.Optional("retesting_window_end"): _answered_instant,
-        vol.Optional("retesting_round_vulnerabilities"): vol.Any(None, [_reference()]),
-        vol.Optional("retesting_round_retested_vulnerabilities"): vol.Any(None, [_reference()]),
+        vol.Optional("retesting_round_vulnerabilities"): _or_null([_reference()]),
+        vol.Optional("retesting_round_retested_vulnerabilities"): _or_null([_reference()]),
     }
     project = {
-        vol.Optional("project_retesting_history"): vol.Any(None, [row]),
+        vol.Optional("project_retesting_history"): _or_null([row]),
         vol.Optional("project_retests_requested"): object,
     }
     return vol.Schema(project, extra=vol.REMOVE_EXTRA)
@@ -578,7 +578,7 @@ def _project_schema():
 def _page_schema():
     page = {
         vol.Required("vulnerabilities"): [_record()],
-        vol.Optional("count"): vol.Any(None, _whole_number),
+        vol.Optional("count"): _or_null(_whole_number),
     }
     return vol.Schema(page, extra=vol.REMOVE_EXTRA)
 
@@ -601,17 +601,17 @@ def _record():
     """The part of a vulnerability's record that is used."""
     note = {vol.Optional("id"): _text, vol.Optional("note"): _text, vol.Optional("note_html"): _text,
             vol.Optional("created"): _text}
-    asset = {vol.Optional("asset"): vol.Any(None, {vol.Optional("name"): _text})}
+    asset = {vol.Optional("asset"): _or_null({vol.Optional("name"): _text})}
     return {
         **_reference(),
         vol.Optional("vulnerability_status"): _text,
         vol.Optional("vulnerability_status_updated"): _text,
         vol.Optional("vulnerability_retest"): _flag,
         vol.Optional("vulnerability_priority"): _text,
-        vol.Optional("vulnerability_tags"): vol.Any(None, [str]),
+        vol.Optional("vulnerability_tags"): _or_null([str]),
         vol.Optional("vulnerability_affected_asset_name"): _text,
-        vol.Optional("vulnerability_affected_assets"): vol.Any(None, [asset]),
-        vol.Optional("vulnerability_remediation_notes"): vol.Any(None, [note]),
+        vol.Optional("vulnerability_affected_assets"): _or_null([asset]),
+        vol.Optional("vulnerability_remediation_notes"): _or_null([note]),
     }
 
 
@@ -625,6 +625,12 @@ def _flag(value):
     if value is not None and not isinstance(value, (str, bool)):
         raise vol.Invalid("is neither Yes, No, true nor false")
     return value
+
+
+def _or_null(kind):
+    """A value of this kind, or null. Not by `vol.Any`, whose caught error keeps the whole answer alive for a while."""
+    schema = kind if callable(kind) else vol.Schema(kind, extra=vol.REMOVE_EXTRA)
+    return lambda value: None if value is None else schema(value)
 
 
 def _whole_number(value):

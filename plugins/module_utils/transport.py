@@ -103,8 +103,9 @@ class Transport:
         session.trust_env = self._connection.base_url.startswith("https:")
         if not self._connection.validate_certs:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+        adapter = _Adapter(self._connection.validate_certs)
         for scheme in ("https://", "http://"):
-            session.mount(scheme, _Adapter(self._connection.validate_certs))
+            session.mount(scheme, adapter)
         return session
 
     def _network_error(self, method, verb, error):
