@@ -20,6 +20,16 @@ ROOT = HERE.parents[1]
 BIN = Path(sys.executable).parent
 
 
+def task(name, module, **options):
+    """A task that may fail without ending the play. ``module`` is the name of one of this collection's modules."""
+    return {"name": name, "attackforge.retest.attackforge_" + module: options, "ignore_errors": True}
+
+
+def steer(name, **wishes):
+    """A task that steers the sandbox, or looks at its books; see plugins/action/sandbox.py."""
+    return {"name": name, "sandbox": wishes}
+
+
 class Run:
     """What an ansible-playbook did: its exit code, what it printed, and each task's result."""
 
@@ -37,6 +47,11 @@ class Run:
     def results(self, task):
         """All results of a task by its name."""
         return [line["result"] for line in self.lines if line.get("task") == task]
+
+    def outcome(self, task):
+        """What became of a task, by its name: changed, ok, failed, skipped or unreachable."""
+        last = [line for line in self.lines if line.get("task") == task][-1]
+        return "changed" if last["kind"] == "ok" and last["result"].get("changed") else last["kind"]
 
     @property
     def artifacts(self):

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import json
+
 PROJECT = "66333e1d110ab5acf8a4354e"
 
 
@@ -23,3 +25,43 @@ def test_request_gate_and_cancel(plays, sandbox):
     sandbox.act("close", ids=sandbox.books()["rounds"][-1]["scope"])
     sandbox.act("complete_round")
     assert plays.ok("attackforge.retest.gate", variables=gate).artifacts["attackforge_retest_gate_result"]["passed"]
+
+
+def test_extra_variables_may_be_words(plays, sandbox):
+    """-e name=value makes a text of each value, and so does the survey of a job template."""
+    gate = ["-e", "attackforge_retest_gate_project_id=" + PROJECT]
+    request = ["-e", "attackforge_retest_project_id=" + PROJECT]
+    ids = ["-e", "attackforge_retest_vulnerability_ids=6639508f50523053f459d29f,6639508f50523053f459d2a3"]
+    off = ["-e", "attackforge_retest_mark_ready=false attackforge_retest_window_days=3 attackforge_retest_release=7"]
+    run = plays.run("attackforge.retest.request", *request, *ids, *off)
+    assert run.rc == 2 and "not ready for retest" in run.output
+    assert [row["method"] for row in sandbox.writes()] == ["CreateRemediationNote"] * 2
+    run = plays.ok("attackforge.retest.request", *request, "-e", "attackforge_retest_window_days=3", "-e",
+                   "attackforge_retest_select=" + json.dumps(json.dumps({"alternate_ids": ["WEBAPP-1", "WEBAPP-5"]})))
+    assert run.artifacts["attackforge_retest_result"]["retest"]["round"] == 2
+    sandbox.act("close", id="WEBAPP-1")
+    sandbox.act("complete_round")
+    assert plays.run("attackforge.retest.gate", *gate).rc == 2
+    report = plays.folder / "report.md"
+    plays.ok("attackforge.retest.gate", *gate, "-e", "attackforge_retest_gate_round=2", "-e",
+             "attackforge_retest_gate_ignore_priorities=High,Low attackforge_retest_gate_report=%s" % report)
+    assert "round 2: passed" in report.read_text(encoding="utf-8")
+
+
+def test_each_says_what_it_needs(plays, sandbox):
+    for name, variable in (("request", "attackforge_retest_project_id"), ("cancel", "attackforge_retest_project_id"),
+                           ("gate", "attackforge_retest_gate_project_id")):
+        run = plays.run("attackforge.retest." + name)
+        assert run.rc == 2 and variable in run.output
+    assert sandbox.log() == []
+
+
+def test_they_are_previewed(plays, sandbox):
+    wish = {"attackforge_retest_project_id": PROJECT, "attackforge_retest_select": {"tags": ["release-2026.12"]}}
+    run = plays.ok("attackforge.retest.request", variables=wish, check=True, diff=True)
+    assert len(run.artifacts["attackforge_retest_result"]["request"]["vulnerability_ids"]) == 5
+    assert "+- round: new" in run.output
+    sandbox.act("request_round", ids=["WEBAPP-1"])
+    run = plays.ok("attackforge.retest.cancel", variables={"attackforge_retest_project_id": PROJECT}, check=True)
+    assert run.artifacts["attackforge_retest_result"]["changed"] is True
+    assert sandbox.writes() == []

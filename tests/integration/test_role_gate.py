@@ -11,6 +11,8 @@ import time
 
 import pytest
 
+from tests.integration.plays import Plays, steer
+
 PROJECT = "66333e1d110ab5acf8a4354e"
 ROLE = "attackforge.retest.attackforge_retest_gate"
 IN_ROUND = ["WEBAPP-1", "WEBAPP-2", "WEBAPP-4"]  # Critical, High, Medium
@@ -153,3 +155,152 @@ def test_it_writes_a_report(ending, plays, round_2, tmp_path):
 def test_a_report_of_another_kind_is_refused(plays, round_2):
     run = plays.run(play(attackforge_retest_gate_report="report.pdf"))
     assert run.rc == 2 and "report.pdf" in run.output and not round_2.log()
+
+
+# Many looks in one play
+
+
+def step(name, check=None, **variables):
+    """The role, and what it left and said, under this name."""
+    variables = {"attackforge_retest_gate_" + key: value for key, value in variables.items()}
+    variables.setdefault("attackforge_retest_gate_project_id", PROJECT)
+    left = "{{ attackforge_retest_gate_result | default({}) | combine({'stopped': %s}) }}"
+    stopped = "ansible_failed_result.msg | default('') | string"
+    return {
+        "block": [
+            {"ansible.builtin.include_role": {"name": ROLE}, "vars": variables},
+            {"name": name, "ansible.builtin.debug": {"msg": left % "none"}},
+        ],
+        "rescue": [{"name": name, "ansible.builtin.debug": {"msg": left % stopped}}],
+        **({} if check is None else {"check_mode": check}),
+    }
+
+
+HELD = {"do": "request_round", "ids": IN_ROUND}
+CLOSE_ALL, COMPLETE = {"do": "close", "ids": IN_ROUND}, {"do": "complete_round"}
+NO_SCOPE = [dict(fault="wrong_type", method="GetProjectById", times=-1, remove=True,
+                 path="project.project_retesting_history.1.retesting_round_vulnerabilities")]
+FORBIDDEN = [dict(fault="status", code=403, method="GetProjectVulnerabilitiesById", times=-1)]
+# {case: (acts, switches, faults, variables, whether it passes, words of the message, words that are not in it)}
+CASES = {
+    "open, all closed": ([HELD, CLOSE_ALL], {}, [], {}, False, ["round 2 is still open"], ["WEBAPP-1 ("]),
+    "nobody has tested": ([], {"request_changes_status": "clears_ready"}, [], {}, False, ["still open", "not tested"],
+                          ["REOPENED"]),
+    "completed, one not tested": ([HELD, {"do": "close", "ids": IN_ROUND[1:]}, COMPLETE], {}, [], {}, False,
+                                  ["WEBAPP-1 (Critical, not tested yet)"], ["WEBAPP-2", "WEBAPP-4"]),
+    "passed": ([HELD, CLOSE_ALL, COMPLETE], {}, [], {}, True, [], []),
+    "passed, then a newer one was cancelled": (
+        [HELD, CLOSE_ALL, COMPLETE, {"do": "request_round", "ids": ["WEBAPP-3"]}, {"do": "cancel_round"}], {}, [], {},
+        True, [], []),
+    "closed, then opened again": ([HELD, CLOSE_ALL, COMPLETE, {"do": "reopen", "id": "WEBAPP-2"}], {}, [], {}, False,
+                                  ["WEBAPP-2"], ["WEBAPP-1"]),
+    "the older round": ([HELD, CLOSE_ALL, COMPLETE, {"do": "request_round", "ids": ["WEBAPP-3"]}], {}, [],
+                        dict(round=2), True, [], []),
+    "a number as text": ([HELD, CLOSE_ALL, COMPLETE], {}, [], dict(round="2", wait="false"), True, [], []),
+    "ignored": ([HELD, {"do": "close", "id": "WEBAPP-1"}, COMPLETE], {}, [],
+                dict(ignore_priorities=["High", "Medium"]), True, [], []),
+    "ignored, as text": ([HELD, {"do": "close", "id": "WEBAPP-1"}, COMPLETE], {}, [],
+                         dict(ignore_priorities="High,Medium"), True, [], []),
+    "ignored, but not this one": ([HELD, COMPLETE], {}, [], dict(ignore_priorities=["High", "Medium"]), False,
+                                  ["WEBAPP-1"], ["WEBAPP-2", "WEBAPP-4"]),
+    "hidden": ([HELD, CLOSE_ALL, COMPLETE, {"do": "hide", "id": "WEBAPP-2"}], {}, [], {}, False, ["WEBAPP-2"],
+               ["WEBAPP-1"]),
+    "nothing known of its findings": ([HELD, CLOSE_ALL, COMPLETE], {}, NO_SCOPE, {}, False, [], []),
+    "in check mode": ([HELD, COMPLETE], {}, [], dict(check=True), False, ["WEBAPP-1"], []),
+}
+
+
+@pytest.fixture(scope="module", name="cases")
+def fixture_cases(tmp_path_factory, running_sandbox):
+    tasks = []
+    for name, (acts, switches, faults, variables, *_rest) in CASES.items():
+        tasks += [steer(name + ": before", reset={"switches": switches}, act=acts)]
+        if name == "nobody has tested":
+            tasks += [{"name": name + ": request", "attackforge.retest.attackforge_retest": {
+                "project_id": PROJECT, "window_start": "now", "vulnerability_ids": [
+                    "6639508f50523053f459d29f", "6639508f50523053f459d2a0"]}}]
+        tasks += [steer(name + ": faults", faults=faults, clear_log=True), step(name, **variables),
+                  steer(name + ": after", look=PROJECT)]
+    running_sandbox.reset()
+    return Plays(tmp_path_factory.mktemp("gate"), running_sandbox).ok(tasks)
+
+
+def left(run, name):
+    return [line["result"] for line in run.lines if line.get("task") == name and "msg" in line["result"]][-1]["msg"]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_it_passes_or_stops_and_says_why(cases, name):
+    *_before, passes, words, others = CASES[name]
+    result = left(cases, name)
+    assert (result["stopped"] is None or result["stopped"] == "") is passes, result
+    assert [word for word in words if word not in result["stopped"]] == [], result
+    assert [word for word in others if word in result["stopped"]] == [], result
+    if name != "nothing known of its findings":
+        assert result["passed"] is passes
+
+
+def test_it_never_writes(cases):
+    for name in CASES:
+        assert {row["http"] for row in cases.result(name + ": after")["log"]} == {"GET"}, name
+
+
+def test_it_warns_of_nothing(cases):
+    assert cases.warnings == []
+
+
+def test_its_result_has_the_same_keys_also_when_it_stops(cases):
+    keys = {"passed", "round", "status", "closed", "reopened", "pending", "holding", "stopped"}
+    assert {name: set(left(cases, name)) for name in CASES if name != "nothing known of its findings"} == {
+        name: keys for name in CASES if name != "nothing known of its findings"}
+
+
+def test_it_does_not_leave_the_result_of_a_look_before(plays, sandbox):
+    """A roll-back that reads it must not act on another project's round."""
+    for act in (HELD, CLOSE_ALL, COMPLETE):
+        sandbox.act(**act)
+    run = plays.ok([
+        step("this"),
+        step("that", project_id="66333e1d110ab5acf8a4354f"),
+        steer("forbid", faults=FORBIDDEN),
+        step("forbidden"),
+    ])
+    assert left(run, "this")["passed"] is True
+    assert left(run, "that").get("passed") is not True and "no retest round" in left(run, "that")["stopped"]
+    assert left(run, "forbidden").get("passed") is not True and "not granted" in left(run, "forbidden")["stopped"]
+
+
+def test_a_title_is_only_a_text(plays, sandbox, tmp_path):
+    """What a tester writes is neither a template nor Markdown."""
+    title = "{{ 7 * 191 }} {% set x = 1 %} [here](https://evil.example) **a** _b_ <img src=x onerror=alert(1)>\\"
+    finding = sandbox.act("add_finding", title=title, status="retest", priority="Low")
+    sandbox.act("request_round", ids=[finding["id"]])
+    sandbox.act("complete_round")
+    run = plays.ok([step("html", report=str(tmp_path / "a.html")), step("md", report=str(tmp_path / "a.md"))])
+    assert "1337" not in run.output and run.output.count("{{ 7 * 191 }}") >= 2
+    page, text = (tmp_path / "a.html").read_text(), (tmp_path / "a.md").read_text()
+    assert "{{ 7 * 191 }}" in page and "<img" not in page and "1337" not in page + text
+    assert "](https" not in text.replace("\\]", "") and "<img" not in text and " **a**" not in text
+
+
+def test_a_report_is_self_contained_and_is_not_written_in_check_mode(plays, sandbox, tmp_path):
+    page = tmp_path / "report.html"
+    for act in (HELD, CLOSE_ALL, COMPLETE):
+        sandbox.act(**act)
+    run = plays.ok([step("check", check=True, report=str(page))])
+    assert left(run, "check")["passed"] is True and not page.exists()
+    plays.ok([step("real", report=str(page))])
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith("<!DOCTYPE html>") and "passed" in text and "not passed" not in text
+    for outside in ("src=", "href=", "url(", "@import", "<script", "http:", "https:"):
+        assert outside not in text
+    assert page.stat().st_mode & 0o777 == 0o644
+
+
+def test_over_hosts_a_rescue_takes_the_release_back_everywhere(plays, round_2):
+    block = [{"ansible.builtin.include_role": {"name": ROLE}, "vars": {"attackforge_retest_gate_project_id": PROJECT}}]
+    rescue = [{"name": "back", "ansible.builtin.debug": {"msg": "{{ attackforge_retest_gate_result.round }}"}}]
+    run = plays.ok([{"hosts": "all", "gather_facts": False, "tasks": [{"block": block, "rescue": rescue}]}],
+                   hosts=["web1", "web2", "web3"])
+    assert [str(result["msg"]) for result in run.results("back")] == ["2", "2", "2"]
+    assert len(run.results("Pass or stop")) == 1

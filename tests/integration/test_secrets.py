@@ -1,0 +1,277 @@
+# Copyright (c) 2026 The attackforge.retest authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The key goes to the service and nowhere else: to no output, no file, no other host, no list of processes."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+import threading
+import time
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+
+from tests.integration.plays import ROOT, Plays, steer, task
+from tests.sandbox.control import Sandbox
+
+PROJECT = "66333e1d110ab5acf8a4354e"
+WEBAPP_1 = "6639508f50523053f459d29f"
+CORE = "Zq7XcoreX7qZ"  # letters that no spelling of the key changes
+KEY = 'a/b+c=&"%s<\'%%2F\\u0041#{{x' % CORE
+SEED = yaml.safe_load((ROOT / "tests/sandbox/demo.yml").read_text(encoding="utf-8"))
+SEED["keys"].insert(0, {"label": "odd", "key": KEY})
+REQUEST = dict(project_id=PROJECT, vulnerability_ids=[WEBAPP_1], retesting_window_start="2030-12-01", timeout=2,
+               retries=0)
+INFO = dict(project_id=PROJECT, timeout=2, retries=0)
+OPTION = {"api_key": "{{ lookup('env', 'ODD_KEY') }}"}
+PLACES = ("json", "html", "header", "urlencoded")
+
+
+def echoes():
+    """Every place and code in which a service could give the key back."""
+    for source, options in (("environment", {}), ("option", OPTION)):
+        yield task("%s: preview" % source, "retest", **REQUEST, **options) | {"check_mode": True, "diff": True}
+        for place in PLACES:
+            for code in (200, 301, 400, 401, 500):
+                case = "%s, %s, %d" % (source, place, code)
+                yield steer(case, clear_faults=True, faults=[
+                    dict(fault="echo_key", where=place, code=code, method="GetProjectById")])
+                yield task("%s: read" % case, "retest_info", **INFO, **options)
+            case = "%s, %s" % (source, place)
+            yield steer(case, clear_faults=True, faults=[
+                dict(fault="echo_key", where=place, method="RequestNewProjectRetest", code=422)])
+            yield task("%s: write" % case, "retest", **REQUEST, **options)
+            yield steer("%s unseen" % case, clear_faults=True, faults=[
+                dict(fault="echo_key", where=place, method="RequestNewProjectRetest", code=200)])
+            yield task("%s: unseen" % case, "retest", preflight=False, **REQUEST, **options)
+        for depth in (170, 190, 205, 8180, 16370):  # where texts are cut
+            yield steer("%s %d" % (source, depth), clear_faults=True, faults=[
+                dict(fault="status", code=400, body="text", message="x" * depth + "@ODD_KEY@", method="GetProjectById")])
+            yield task("%s: cut at %d" % (source, depth), "retest_info", **INFO, **options)
+        yield steer("%s values" % source, clear_faults=True, faults=[
+            dict(fault="wrong_type", method="GetProjectVulnerabilitiesById", path="vulnerabilities.0." + name,
+                 value="@ODD_KEY@", times=1) for name in ("vulnerability_title", "vulnerability_status")])
+        yield task("%s: a title" % source, "vulnerability_info", include_details=True, **INFO, **options)
+        yield task("%s: a status" % source, "vulnerability_info", **INFO, **options)
+        yield steer("%s answers" % source, clear_faults=True, faults=[
+            dict(fault="wrong_type", method="GetProjectById", path="project.project_retesting_history.0." + name,
+                 value="@ODD_KEY@", times=1) for name in (
+                     "retesting_round", "retesting_round_status", "retesting_window_start")])
+        for name in ("round", "status", "start"):
+            yield task("%s: a %s" % (source, name), "retest_info", **INFO, **options)
+        yield steer("%s down" % source, clear_faults=True, faults=[
+            dict(fault="reset", method="GetProjectById")])
+        yield task("%s: reset" % source, "retest_info", **INFO, **options)
+        yield task("%s: works" % source, "retest_info", **INFO, **options)
+
+
+@pytest.fixture(scope="module", name="runs", params=["process", "module"])
+def fixture_runs(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp(request.param)
+    with Sandbox(seed=SEED) as sandbox:
+        tasks = list(echoes())
+        if request.param == "module":  # a few are enough there: the code is the same
+            few = re.compile("start|preview|works|environment, (json|urlencoded), (200|301|400)|option, html, 500")
+            tasks = [one for one in tasks if few.match(one["name"]) or few.search(one["name"].partition(": ")[2])]
+        run = Plays(folder, sandbox, request.param).ok(
+            tasks, "-vvvv", environment={"ODD_KEY": KEY, "ATTACKFORGE_API_KEY": KEY})
+        return run, folder, sandbox.log()
+
+
+def test_the_key_works_whatever_characters_it_has(runs):
+    for source in ("environment", "option"):
+        assert runs[0].outcome("%s: works" % source) == "ok", runs[0].result("%s: works" % source)
+    assert {row["key"] for row in runs[2]} == {"odd"}
+
+
+def test_the_key_is_in_no_output_and_no_result(runs):
+    run = runs[0]
+    assert [line for line in run.output.splitlines() if CORE in line] == []
+    assert [line for line in run.lines if CORE in str(line)] == []
+    assert "Traceback" not in run.output and "should not have happened" not in run.output
+
+
+def test_the_key_is_in_no_file_that_is_left(runs):
+    left = [path for path in runs[1].rglob("*") if path.is_file()]
+    assert left  # the playbook and the results, at least
+    assert [path for path in left if CORE.encode() in path.read_bytes()] == []
+
+
+def test_the_key_goes_in_its_header_alone(runs):
+    assert all(row["key_header"] and not row["key_elsewhere"] for row in runs[2])
+
+
+class Listener:
+    """Counts what comes to a port, and answers nothing. As a proxy it passes CONNECT on."""
+
+    def __init__(self, passes_on=False):
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self._passes_on = passes_on
+        self.url = "http://127.0.0.1:%d" % self._server.getsockname()[1]
+        self.connections = 0
+        self.seen = b""
+
+    def __enter__(self):
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_exception):
+        self._server.close()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                here = self._server.accept()[0]
+                self.connections += 1
+                threading.Thread(target=self._serve, args=(here,), daemon=True).start()
+
+    def _serve(self, here):
+        with contextlib.suppress(OSError), here:
+            head = b""
+            while b"\r\n\r\n" not in head:
+                data = here.recv(65536)
+                if not data:
+                    return
+                head += data
+                self.seen += data
+            if not self._passes_on:
+                return
+            host, _colon, port = head.split()[1].decode().rpartition(":")
+            there = socket.create_connection((host, int(port)))
+            here.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            back = threading.Thread(target=self._pump, args=(there, here, False), daemon=True)
+            back.start()
+            self._pump(here, there, True)
+            back.join(10)
+
+    def _pump(self, source, target, keep):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                if keep:
+                    self.seen += data
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+
+def test_a_redirect_is_refused_and_nothing_arrives_there(plays, sandbox):
+    with Listener() as elsewhere:
+        tasks = []
+        for code in (301, 302, 303, 307, 308):
+            for method in ("GetProjectById", "RequestNewProjectRetest"):
+                tasks.append(steer("to", clear_faults=True, faults=[
+                    dict(fault="redirect", url=elsewhere.url + "/api/ss/", code=code, method=method)]))
+                tasks.append(task("%d %s" % (code, method), "retest", **REQUEST))
+        run = plays.ok(tasks)
+        assert elsewhere.connections == 0
+    for code in (301, 302, 303, 307, 308):
+        for method in ("GetProjectById", "RequestNewProjectRetest"):
+            name = "%d %s" % (code, method)
+            assert run.outcome(name) == "failed" and "redirect" in run.result(name)["msg"]
+            assert run.result(name)["error"]["http_status"] == code
+    assert sandbox.books()["open_rounds"] == []
+
+
+def test_clear_text_is_refused_off_loopback_and_nothing_is_sent_even_by_a_proxy(plays):
+    with Listener() as proxy:
+        run = plays.ok(
+            [task("task", "retest_info", base_url="http://tenant.attackforge.com", **INFO)],
+            environment={"HTTP_PROXY": proxy.url, "http_proxy": proxy.url, "ALL_PROXY": proxy.url})
+        assert proxy.connections == 0
+    assert run.outcome("task") == "failed" and "clear text" in run.result("task")["msg"]
+
+
+def test_a_proxy_is_not_asked_for_a_loopback_in_clear_text(plays, sandbox):
+    with Listener() as proxy:
+        plays.ok([task("task", "retest_info", **INFO)], environment={
+            "HTTP_PROXY": proxy.url, "http_proxy": proxy.url, "ALL_PROXY": proxy.url})
+        assert proxy.connections == 0
+    assert sandbox.log()
+
+
+def test_a_netrc_is_not_used(tmp_path, anywhere, sandbox):
+    (tmp_path / ".netrc").write_text(
+        "machine 127.0.0.1 login someone password netrc-word\ndefault login a password b\n", encoding="utf-8")
+    (tmp_path / ".netrc").chmod(0o600)
+    with Sandbox(tls=True) as secure:
+        done = anywhere.ok(
+            [task("clear", "retest_info", **INFO),
+             task("secure", "retest_info", base_url=secure.url, ca_path=secure.ca, **INFO)],
+            environment={"NETRC": tmp_path / ".netrc"})
+        assert [done.outcome(name) for name in ("clear", "secure")] == ["ok", "ok"]
+        log = sandbox.log() + secure.log()
+    assert len(log) == 2
+    assert not [row for row in log if "authorization" in map(str.lower, row["header_names"])]
+
+
+def test_https_goes_by_a_proxy_that_does_not_see_the_key(tmp_path):
+    with Sandbox(tls=True) as secure, Listener(passes_on=True) as proxy:
+        for mode in ("process", "module"):
+            (tmp_path / mode).mkdir()
+            before = proxy.connections
+            run = Plays(tmp_path / mode, secure, mode).ok(
+                [task("task", "retest", ca_path=secure.ca, **REQUEST)],
+                environment={"HTTPS_PROXY": proxy.url, "https_proxy": proxy.url})
+            assert run.outcome("task") in ("changed", "ok"), run.result("task")
+            assert proxy.connections > before
+        assert secure.books()["open_rounds"] == [2]
+        assert b"CONNECT" in proxy.seen and secure.key.encode() not in proxy.seen and b"SSAPI" not in proxy.seen
+        spared = proxy.connections
+        run = Plays(tmp_path, secure).ok(
+            [task("task", "retest_info", ca_path=secure.ca, **INFO)],
+            environment={"HTTPS_PROXY": proxy.url, "NO_PROXY": urlsplit(secure.url).hostname})
+        assert run.outcome("task") == "ok" and proxy.connections == spared
+
+
+def test_a_proxy_that_is_not_there_is_named_and_the_key_is_not(plays):
+    with Sandbox(tls=True) as secure:
+        run = plays.ok([task("task", "retest_info", base_url=secure.url, ca_path=secure.ca, **INFO)],
+                       environment={"HTTPS_PROXY": "http://user:proxy-word@127.0.0.1:9"})
+        assert secure.log() == []
+    assert run.outcome("task") == "failed" and "proxy" in run.result("task")["msg"]
+    assert "proxy-word" not in run.output
+
+
+def test_requests_ca_bundle_is_used_and_ca_path_comes_before_it(tmp_path):
+    with Sandbox(tls=True) as secure, Sandbox(tls=True) as other:
+        for mode in ("process", "module"):
+            (tmp_path / mode).mkdir()
+            run = Plays(tmp_path / mode, secure, mode).ok(
+                [task("bundle", "retest_info", **INFO),
+                 task("own", "retest_info", ca_path=secure.ca, **INFO),
+                 task("other", "retest_info", ca_path=other.ca, **INFO)],
+                environment={"REQUESTS_CA_BUNDLE": secure.ca})
+            assert [run.outcome(name) for name in ("bundle", "own", "other")] == ["ok", "ok", "failed"]
+            assert "not trusted" in run.result("other")["msg"]
+
+
+@pytest.mark.parametrize("mode", ["process", "module"])
+def test_the_key_is_in_no_list_of_processes_and_in_process_no_file_is_made_for_it(tmp_path, sandbox, mode):
+    sandbox.reset(seed=SEED)
+    sandbox.fault("hang", "GetProjectById", seconds=20)
+    wait = Plays(tmp_path, sandbox, mode).start(
+        [task("task", "retest_info", **{**INFO, **OPTION, "timeout": 3})],
+        environment={"ODD_KEY": KEY, "ATTACKFORGE_API_KEY": None})
+    deadline = time.monotonic() + 60
+    while not sandbox.log() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert sandbox.log(), "the task did not come to its request"
+    processes = []  # while the request hangs
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            processes.append(path.read_bytes())
+    files = [path for path in (tmp_path / "remote-tmp").rglob("*") if path.is_file()]
+    written = [path for path in tmp_path.rglob("*") if path.is_file() and CORE.encode() in path.read_bytes()]
+    run = wait()
+    assert run.outcome("task") == "failed"
+    assert any(b"ansible-playbook" in line for line in processes)
+    assert not [line for line in processes if CORE.encode() in line]
+    assert bool(files) == (mode == "module")
+    assert mode == "module" or written == []
+    assert CORE not in run.output

@@ -1,0 +1,5 @@
+# Copyright (c) 2026 The attackforge.retest authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Random schedules of faults and of people acting, over whole playbook runs, judged by the sandbox's own books."""
