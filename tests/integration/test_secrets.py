@@ -53,7 +53,8 @@ def echoes():
             yield task("%s: unseen" % case, "retest", preflight=False, **REQUEST, **options)
         for depth in (170, 190, 205, 8180, 16370):  # where texts are cut
             yield steer("%s %d" % (source, depth), clear_faults=True, faults=[
-                dict(fault="status", code=400, body="text", message="x" * depth + "@ODD_KEY@", method="GetProjectById")])
+                dict(fault="status", code=400, body="text", message="x" * depth + "@ODD_KEY@",
+                     method="GetProjectById")])
             yield task("%s: cut at %d" % (source, depth), "retest_info", **INFO, **options)
         yield steer("%s values" % source, clear_faults=True, faults=[
             dict(fault="wrong_type", method="GetProjectVulnerabilitiesById", path="vulnerabilities.0." + name,
