@@ -184,10 +184,10 @@ class Client:
         deadline = time.monotonic() + self.timeout
         for attempt in count():
             found, error = self.glance(sight)
-            wait = _backoff(attempt, error)
-            if found is not None or time.monotonic() + wait > deadline:
+            left = deadline - time.monotonic()
+            if found is not None or left <= 0:
                 return found, error
-            time.sleep(wait)
+            time.sleep(min(_backoff(attempt, error), left))
 
     def tell(self, line):
         """Say how far it is, where somebody can read it while the task runs."""

@@ -182,7 +182,7 @@ def plan_request(wish, rounds, findings, project_id):
             % (project_id, ", ".join(missing))
         )
     if problems:
-        raise StateError("No retest was requested, nothing was changed: %s." % "; ".join(problems))
+        raise StateError("No retest was requested: %s." % "; ".join(problems))
 
     kept = [one for one in staying if one.open and one.ids & set(wish.ids)]
     warnings += other_windows(wish, kept)

@@ -99,8 +99,13 @@ def selection_mistakes(params, now):
 
 
 def selection_options(params, now):
-    """Make (project id, Selection, include_details) of options in which `selection_mistakes` found nothing."""
+    """Make (project id, Selection, include_details) of options in which `selection_mistakes` found nothing.
+
+    The Selection is None where an empty list leaves nothing to be meant.
+    """
     given = _selection_schema()(_given(params))
+    if any(value == [] for value in given.values()):
+        return given["project_id"], None, given["include_details"]  # no value holds for anything
     selection = Selection(
         ids=_unique(given.get("ids")),
         alternate_ids=_unique(given.get("alternate_ids")),
@@ -448,9 +453,12 @@ def _request_schema():
 # What is believed of an answer: unknown keys are dropped, a wrong one is named
 
 
-def history_rows(answer):
-    """Read the rows of the history out of an answer of GetProjectById."""
+def history_rows(answer, project_id=None):
+    """Read the rows of the history out of an answer of GetProjectById about this project."""
     method = "GetProjectById"
+    told = _project_of(method, answer).get("project_id")
+    if isinstance(told, str) and project_id is not None and told.lower() != project_id:
+        raise _unexpected(method, "it is about another project, %s" % told, answer)
     project = _believe(method, _project_schema(), _project_of(method, answer))
     history = project.get("project_retesting_history")
     if history is None and project.get("project_retests_requested") not in (None, 0, "0", ""):

@@ -90,10 +90,14 @@ class Selection(NamedTuple):
         )
 
 
+def _in_any_letters(word):
+    return [word, word.lower(), word.upper()]
+
+
 _STATUS_CONDITIONS = {
-    OPEN: {"status": {"$ne": "Closed"}},
-    READY: {"$or": [{"is_retest": {"$eq": "Yes"}}, {"status": {"$eq": "Retest"}}]},
-    CLOSED: {"status": {"$eq": "Closed"}},
+    OPEN: {"status": {"$nin": _in_any_letters("Closed")}},
+    READY: {"$or": [{"is_retest": {"$in": _in_any_letters("Yes")}}, {"status": {"$in": _in_any_letters("Retest")}}]},
+    CLOSED: {"status": {"$in": _in_any_letters("Closed")}},
 }
 
 
@@ -195,10 +199,27 @@ def is_made(change, findings):
 
 
 def has_note(finding, text):
-    """Whether a note with this text stands already, as text or as HTML, whatever the white space."""
-    wanted = _plain(text)
-    return any(wanted in (_plain(note.text), _plain(note.html)) for note in finding.notes or ())
+    """Whether a note with this text stands already, whatever its white space.
+
+    Plain text has to be the same to the letter. HTML may come back arranged otherwise, so its words are compared.
+    """
+    wanted = _spaced(text)
+    for note in finding.notes or ():
+        same = [_spaced(note.text), _spaced(note.html), _words(note.html)]
+        if note.html is None:
+            same.append(html.unescape(_spaced(note.text)))
+        if wanted in same or _HTML.search(text) and _words(text) in same:
+            return True
+    return False
 
 
-def _plain(text):
-    return " ".join(html.unescape(re.sub(r"<[^<>]*>", " ", text or "")).split())
+_HTML = re.compile(r"</[a-zA-Z]+>|<br ?/?>")
+
+
+def _spaced(text):
+    return " ".join((text or "").split())
+
+
+def _words(text):
+    """What a browser would show of HTML."""
+    return _spaced(html.unescape(re.sub(r"<[^<>]*>", " ", text or "")))

@@ -166,10 +166,10 @@ def test_a_finding_that_is_not_in_the_project_is_named_with_the_option():
     assert A not in message
 
 
-def test_every_problem_is_told_at_once_and_that_nothing_changed():
+def test_every_problem_is_told_at_once_and_that_nothing_was_requested():
     rounds = [a_round(1, [C], "scheduled"), a_round(2, [D], start=LATER)]
     message = refused(wish(A, B, C, D, on_window_change="fail"), rounds, WEB_1=OPEN, WEB_3=READY)
-    for text in (A, B, C, "WEB-4", "nothing was changed", "scheduled", "on_window_change"):
+    for text in (A, B, C, "WEB-4", "No retest was requested", "scheduled", "on_window_change"):
         assert text in message
 
 
@@ -566,7 +566,7 @@ def test_a_warning_of_a_double_names_the_oldest_identical_round_and_the_shared_f
 
 def test_what_was_refused_is_told_whole():
     message = refused(wish(A, B), [], WEB_1=OPEN)
-    assert message.startswith("No retest was requested, nothing was changed: not ready for retest: WEB-1 (%s). " % A)
+    assert message.startswith("No retest was requested: not ready for retest: WEB-1 (%s). " % A)
     assert B in message and PROJECT in message
     closed = plan(wish(A), [], WEB_1=CLOSED)
     assert closed.warnings == ("Closed already, so there is nothing to retest: WEB-1 (%s)." % A,)

@@ -65,6 +65,9 @@ def _request(options, client, check_mode):
     except AttackForgeError as error:
         if withdrawn or requested:
             error.facts["changed"] = True
+        if withdrawn and not requested:
+            error.message = "%s was cancelled to be replaced, but then: %s Running the play again does the rest." % (
+                " and ".join("Round %d" % one.number for one in withdrawn), error.message)
         raise
 
 
@@ -78,7 +81,10 @@ def _plan(client, options, rounds, assume_ready):
 def _plan_after(refusal, client, options):
     """Look whether somebody asked for the same a moment before us, which makes the wish true. Returns the empty plan,
     or raises the refusal."""
-    plan, _trouble = client.glance(lambda: _plan(client, options, _read_rounds(client, options.project_id), ()))
+    try:
+        plan, _trouble = client.glance(lambda: _plan(client, options, _read_rounds(client, options.project_id), ()))
+    except StateError:
+        plan = None
     if plan is None or not plan.empty:
         raise refusal
     return plan
@@ -171,8 +177,9 @@ def _finish_round(client, project_id, number, state):
             if rounds is not None:
                 return rounds, words
             raise StateError(
-                "The service answered '%s', but round %d is not %s within %g s%s. Running the play again is safe."
-                % (words, number, state, client.timeout, " (%s)" % trouble.message.rstrip(".") if trouble else ""),
+                "The service answered (%s), but round %d is not %s within %g s%s. Running the play again is safe."
+                % (words or "without words", number, state, client.timeout,
+                   " (%s)" % trouble.message.rstrip(".") if trouble else ""),
                 fate="unknown",
             )
 
@@ -246,7 +253,7 @@ def _send_unseen(client, state, send):
 
 
 def _read_rounds(client, project_id):
-    return rounds_of(history_rows(client.get_project(project_id)))
+    return rounds_of(history_rows(client.get_project(project_id), project_id))
 
 
 def _report(options, before, gone, plan, holder, warnings, message=None):

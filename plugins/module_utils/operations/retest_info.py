@@ -28,7 +28,7 @@ def run(options, client, check_mode):
 
 
 def _look(options, client):
-    rounds = rounds_of(history_rows(client.get_project(options.project_id)))
+    rounds = rounds_of(history_rows(client.get_project(options.project_id), options.project_id))
     if options.round and options.round not in [one.number for one in rounds]:
         raise StateError("round: there is no round %d in project %s (there is: %s)." % (
             options.round, options.project_id, ", ".join(str(one.number) for one in rounds) or "none"))
