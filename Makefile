@@ -29,7 +29,7 @@ headline = @printf '\n==> %s\n\n' '$(1)'
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo sandbox test unit integration sanity lint docs-lint build storm bench mutants venv clean
+.PHONY: help demo sandbox test unit integration sanity lint docs-lint build eda storm bench mutants venv clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -70,6 +70,11 @@ docs-lint: venv ## the documentation of plugins and roles
 build: venv ## the artifact, in dist
 	$(call headline,build)
 	@$(PY) tests/tools/build.py dist
+
+eda: $(LINK) ## the event sources with a real ansible-rulebook; needs Java 17
+	@'$(PYTHON)' -m venv .venv-eda
+	@.venv-eda/bin/python -m pip install -qq --disable-pip-version-check --no-input -r tests/requirements-eda.txt
+	@.venv-eda/bin/python -m pytest tests/eda
 
 storm: venv ## a large storm of random faults: make storm N=1000 SEED=1
 	@$(PY) -m tests.storm --runs $(N) --seed $(SEED)

@@ -207,15 +207,15 @@ def test_it_waits_no_longer_than_it_may_and_looks_once_more_at_the_end(plays, sa
     """The interval need not go into the time: the last look is when the time is over."""
     sandbox.act(**held(1))
     run = plays.ok([
-        info("once", outcome=True), info("wait", wait_timeout=1.2, **dict(WAITING, wait_interval=1)),
-        info("long interval", wait_timeout=0.5, **dict(WAITING, wait_interval=60)),
+        info("once", outcome=True), info("wait", wait_timeout=1.2, **{**WAITING, "wait_interval": 1}),
+        info("long interval", wait_timeout=0.5, **{**WAITING, "wait_interval": 60}),
     ])
     assert run.result("wait")["rounds"][0]["open"] is True
     assert len(sandbox.log("GetProjectById")) == 1 + 3 + 2
 
 
 def test_a_round_that_is_not_open_is_not_waited_for(plays, sandbox):
-    run = plays.ok([info("wait", round=1, wait_timeout=600, **dict(WAITING, wait_interval=300))])
+    run = plays.ok([info("wait", round=1, wait_timeout=600, **{**WAITING, "wait_interval": 300})])
     assert run.result("wait")["rounds"][0]["status"] == "completed"
     assert len(sandbox.log("GetProjectById")) == 1
 

@@ -16,9 +16,9 @@ import urllib.parse
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from . import endpoints, faults, views
+from . import endpoints, events, faults, views
 from .answers import Answer, Refusal, bad_key, not_found
 from .calls import Call
 from .faults import Fault
@@ -34,6 +34,7 @@ _WITHOUT_BODY = (204, 304)
 def build(state: State, prefix: str, more_routes: typing.Sequence[BaseRoute] = ()) -> Starlette:
     """The whole application. ``more_routes`` come before the ones that answer 404."""
     routes: list[BaseRoute] = list(more_routes)
+    routes.append(WebSocketRoute(f"{prefix}/api/ss/events", events.endpoint(state)))
     for method in TABLE:
         routes.append(Route(f"{prefix}/api/ss{method.path}", Endpoint(state, method), methods=[method.http]))
     routes.append(Route("/{anything:path}", Endpoint(state, None), methods=None))

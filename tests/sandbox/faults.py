@@ -11,6 +11,7 @@ import dataclasses
 import typing
 import urllib.parse
 
+from . import events
 from .answers import Answer
 from .methods import NAMES
 
@@ -62,6 +63,11 @@ KINDS: dict[str, _Kind] = {
         "one value of the true answer replaced or removed; the path is dotted, * is every element of a list",
     ),
     "replace": _Kind(_EITHER, {"document": _REQUIRED, "code": 200}, "another JSON document as the answer"),
+    # Of the Events API.
+    "cut": _Kind(("during",), {"after": 0}, "the connection is cut after so many events"),
+    "silence": _Kind(("during",), {"after": 0}, "after so many events neither an event nor a heartbeat comes"),
+    "subscribe_error": _Kind(("during",), {"message": "Injected by the sandbox."}, "subscribing is refused"),
+    "subscribe_unanswered": _Kind(("during",), {}, "subscribing gets no answer"),
 }
 # These are done to the connection, not to the answer.
 AT_THE_WIRE = ("refuse", "reset", "close", "hang", "slow", "late_commit", "truncated", "huge")
@@ -104,9 +110,11 @@ def _read_one(row: typing.Any) -> Fault:
     if not isinstance(kind, str) or kind not in KINDS:
         raise FaultError(f"fault: {kind!r} is not one of {', '.join(KINDS)}")
     spec = KINDS[kind]
-    method = row.pop("method", "now" if kind == "refuse" else "*")
-    if method not in (*NAMES, "*") and not (kind == "refuse" and method == "now"):
-        raise FaultError(f"method: {method!r} is not one of *, {', '.join(NAMES)}")
+    method = row.pop("method", "now" if kind == "refuse" else events.METHOD if kind in events.KINDS else "*")
+    if kind in events.KINDS and method != events.METHOD:
+        raise FaultError(f"method: {kind} is done to {events.METHOD} alone")
+    if method not in (*NAMES, events.METHOD, "*") and not (kind == "refuse" and method == "now"):
+        raise FaultError(f"method: {method!r} is not one of *, {', '.join(NAMES)}, {events.METHOD}")
     times, skip = row.pop("times", 1), row.pop("skip", 0)
     if not isinstance(times, int) or isinstance(times, bool) or times == 0 or times < -1:
         raise FaultError("times: a whole number from 1 is expected, or -1 for always")
@@ -135,6 +143,7 @@ def _check(kind: str, parameters: dict[str, typing.Any]) -> None:
         "levels": (int, 1, 5_000_000),
         "code": (int, 200, 599),
         "bytes": (int, 0, 10**9),
+        "after": (int, 0, 10**6),
     }
     for name, (number, low, high) in numbers.items():
         value = parameters.get(name)

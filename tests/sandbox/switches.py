@@ -126,6 +126,17 @@ TABLE = tuple(
         ("no_grant_code", "403", ("401", "403"), "HTTP code for a method or an access that the key does not have"),
         ("invalid_code", "400", ("400", "422"), "HTTP code for a body or a query that is not valid"),
         ("not_visible_code", "404", ("403", "404"), "HTTP code for a project that the key may not see"),
+        # The Events API.
+        ("event_replay", "inclusive", ("inclusive", "exclusive"),
+         "whether a replay begins with the events of that very instant, or behind it"),
+        ("event_timestamps", "unique", ("unique", "as_done", "equal"),
+         "each event a millisecond later at least, or as it was done, or all events of a second at its start"),
+        ("event_grants", "error", ("error", "left_out"),
+         "subscribing to what is not granted is an error, or that event is left out of the result"),
+        ("event_withheld", "none",
+         ("none", "project-retest-requested", "project-retest-completed", "project-retest-cancelled"),
+         "an event that no key is granted"),
+        ("event_heartbeat", 15000, range(50, 60001), "milliseconds between two heartbeats"),
     )
 )
 

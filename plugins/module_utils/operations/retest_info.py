@@ -55,13 +55,13 @@ def _follow(options, client):
         left = deadline - time.monotonic()
         if not progress:
             return rounds, findings
-        if left < options.wait_interval:
+        if left <= 0:
             if failure is not None:
                 raise failure
             return rounds, findings
         for line in progress:
             client.tell("%s Next look in %g s, at most %s more." % (line, options.wait_interval, _span(left)))
-        time.sleep(options.wait_interval)
+        time.sleep(min(options.wait_interval, left))
 
 
 def _span(seconds):

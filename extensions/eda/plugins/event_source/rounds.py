@@ -1,0 +1,112 @@
+# Copyright (c) 2026 The attackforge.retest authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Event source: retest rounds in AttackForge, by looking at the history."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from pathlib import Path
+from typing import Any
+
+# ansible-rulebook runs this file by its path, so what it shares with its neighbour is found by path as well.
+_HERE = Path(__file__).absolute().parent
+if str(_HERE.parent / "shared") not in sys.path:
+    sys.path.append(str(_HERE.parent / "shared"))
+
+from attackforge_retest_eda import arguments, polling
+
+DOCUMENTATION = r"""
+---
+short_description: Watch the retest rounds of AttackForge projects
+description:
+  - An ansible-rulebook event source for tenants without the Events API. It looks at the history of each project
+    (GetProjectById) again and again, and tells each round that was requested, completed or cancelled since.
+  - A rulebook sees the same as with the source attackforge.retest.events, with two differences. C(event.timestamp) is
+    the time of the look, because the history has no dates, and C(event.payload) is the row of the history.
+  - What is there at the very first look is not told.
+  - It ends with an error where the service refuses the first look. Later it tries again whatever happens.
+author:
+  - The attackforge.retest authors
+version_added: 0.1.0
+options:
+  base_url:
+    description:
+      - Where AttackForge is, for example V(https://tenant.attackforge.com). A path prefix is kept.
+      - V(http://) is accepted for a loopback address alone.
+      - Taken from the environment variable E(ATTACKFORGE_BASE_URL) where it is not set.
+    type: str
+    required: true
+  api_key:
+    description:
+      - A key of the AttackForge Self-Service API. It is sent to O(base_url) and nowhere else, and shown nowhere.
+      - Taken from the environment variable E(ATTACKFORGE_API_KEY) where it is not set. That is the better way.
+    type: str
+    required: true
+  validate_certs:
+    description:
+      - Whether the certificate of the service is checked.
+      - Taken from the environment variable E(ATTACKFORGE_VALIDATE_CERTS) where it is not set.
+    type: bool
+    default: true
+  ca_path:
+    description:
+      - A file of CA certificates in PEM form, or a folder of them as made by C(openssl rehash), that the certificate of
+        the service is checked against. Without it those of the system are used.
+      - Taken from the environment variable E(ATTACKFORGE_CA_PATH) where it is not set.
+    type: path
+  timeout:
+    description:
+      - Seconds that one look may take.
+      - Taken from the environment variable E(ATTACKFORGE_TIMEOUT) where it is not set.
+    type: float
+    default: 30
+  projects:
+    description:
+      - The ids of the projects to look at.
+    type: list
+    elements: str
+    required: true
+  events:
+    description:
+      - The events that are wanted.
+    type: list
+    elements: str
+    choices: [project-retest-requested, project-retest-completed, project-retest-cancelled]
+    default: [project-retest-requested, project-retest-completed, project-retest-cancelled]
+  interval:
+    description:
+      - Seconds between two looks.
+    type: float
+    default: 60
+  state_file:
+    description:
+      - A file in which the source keeps which rounds it has told.
+        Started again with it, the source goes on where it was, so nothing is lost, and nothing is told twice.
+      - Each source, and each rulebook, needs a file of its own. The folder must exist.
+    type: path
+  feedback:
+    description:
+      - Have the rule engine acknowledge each event before it counts as told. ansible-rulebook offers this only where it
+        runs with a persistence id. Without it an event counts as told when it has left the queue to the rules.
+    type: bool
+    default: false
+"""
+
+EXAMPLES = r"""
+- attackforge.retest.rounds:
+    projects: [66333e1d110ab5acf8a4354e]
+    interval: 300
+    state_file: /var/lib/eda/attackforge-rounds.json
+"""
+
+
+async def main(queue: asyncio.Queue[Any], args: dict[str, Any]) -> None:
+    """Put events into the queue until this is cancelled. ansible-rulebook calls this."""
+    args = dict(args)
+    feedback = args.pop("eda_feedback_queue", None)
+    settings = arguments.read(_HERE / "schemas" / "rounds.json", args)
+    await polling.run(queue, settings, feedback)

@@ -1,0 +1,62 @@
+# Copyright (c) 2026 The attackforge.retest authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The file in which a source keeps how far it has come, so that a restart loses nothing and repeats nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+
+from .errors import AttackForgeError
+
+_VERSION = 1
+
+
+class StateFile:
+    """The state of one source. Without a path nothing is kept."""
+
+    def __init__(self, path, source):
+        self.path = path
+        self._source = source
+
+    def load(self, read):
+        """What was kept, given to ``read``; None if nothing was. A file that is something else is an error."""
+        if not self.path:
+            return None
+        try:
+            with open(self.path, encoding="utf-8") as file:
+                kept = json.load(file)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise self._wrong("cannot be read (%s)" % error) from None
+        try:
+            if kept["source"] != self._source or kept["version"] != _VERSION:
+                raise self._wrong("is not one of %s" % self._source)
+            return read(kept["state"])
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise self._wrong("has not the form that it was written in") from None
+
+    def _wrong(self, what):
+        return AttackForgeError(
+            "state_file: %r %s. To begin anew, which repeats nothing but may miss events, remove it."
+            % (self.path, what))
+
+    def save(self, state):
+        """Keep the state: a reader finds the old one or the new one, whole, whatever happens meanwhile."""
+        if not self.path:
+            return
+        folder, name = os.path.split(self.path)
+        descriptor, temporary = tempfile.mkstemp(prefix="." + name, dir=folder)  # only its owner can read it
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                json.dump({"source": self._source, "version": _VERSION, "state": state}, file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, self.path)
+        except BaseException:
+            os.unlink(temporary)
+            raise

@@ -1,0 +1,195 @@
+# Copyright (c) 2026 The attackforge.retest authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The Events API: subscribe, answer heartbeats, notice silence, come back, and tell each event once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+import uuid
+
+from functools import partial
+
+import aiohttp
+
+from .errors import FateUnknown, Refused, SSAPIError
+from .handover import Handover
+from .happenings import Position, event_of, projects_of
+from .redaction import hide
+from .service import Backoff, Service, within
+from .state import StateFile
+from .windows import format_instant, present
+
+SOURCE = "attackforge.retest.events"
+SUBSCRIBE_TIMEOUT = 5.0  # seconds; the vendor's clients give up then
+_CLOSE_TIMEOUT = 2.0
+_METHOD = "Events API"
+_ENDS = (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR)
+
+logger = logging.getLogger(SOURCE)
+
+
+async def run(queue, settings, feedback=None, backoff=None):
+    """Put events into ``queue`` until this is cancelled or the service refuses from the start."""
+    await _Stream(queue, settings, feedback, backoff or Backoff()).run()
+
+
+class _Stream:
+    """Two tasks: one reads and answers the service, one hands over to the rules, who may be busy for hours."""
+
+    def __init__(self, queue, settings, feedback, backoff):
+        self._settings = settings
+        self._service = Service(settings)
+        self._backoff = backoff
+        self._handover = Handover(queue, feedback, settings.api_key)
+        self._state = StateFile(settings.state_file, SOURCE)
+        self._waiting = asyncio.Queue()  # of (method, params): read and not handed over
+        self._worked = False
+        self._strangers = set()
+
+    async def run(self):
+        kept = self._state.load(Position.of_state)
+        self._done = kept or Position(self._settings.start)  # what the rules have seen
+        self._read = self._done.copy()  # what has been read
+        self._state.save(self._done.as_state())
+        tasks = [asyncio.ensure_future(self._keep_reading()), asyncio.ensure_future(self._hand_over())]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                if task.done():
+                    task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _hand_over(self):
+        while True:
+            method, params = await self._waiting.get()
+            keep = partial(self._keep, method, params)
+            if self._wanted(method, params):
+                await self._handover.give(event_of(method, params), keep)
+            else:
+                keep()
+
+    def _keep(self, method, params):
+        self._done.take(method, params)
+        self._state.save(self._done.as_state())
+
+    def _wanted(self, method, params):
+        if not self._settings.projects:
+            return True
+        named = projects_of(params)
+        if not named and method not in self._strangers:
+            self._strangers.add(method)
+            logger.warning("Events %s do not name their project, so they are left out: projects is set.", method)
+        return not named.isdisjoint(self._settings.projects)
+
+    async def _keep_reading(self):
+        while True:
+            try:
+                async with self._service.session() as session:
+                    await self._read_connection(await self._service.open_events(session))
+            except SSAPIError as error:
+                # Once it has worked, a refusal may be a moment's trouble, such as a page for maintenance.
+                if isinstance(error, Refused) and not self._worked:
+                    raise
+                logger.warning("%s Trying again.", error.message)
+                await self._backoff.pause(error.retry_after or 0.0)
+
+    async def _read_connection(self, socket):
+        """Subscribe, and read until the connection ends, which is always an error."""
+        try:
+            subscription = str(uuid.uuid4())
+            await self._send(socket, {
+                "method": "subscribe", "id": subscription,
+                "params": {"events": self._settings.events, "from": format_instant(self._read.resume)},
+            })
+            answer_by = time.monotonic() + SUBSCRIBE_TIMEOUT
+            while True:
+                patience = self._settings.heartbeat_timeout
+                if answer_by is not None:
+                    patience = min(patience, max(0.001, answer_by - time.monotonic()))
+                for message in _messages(await self._receive(socket, patience, answer_by is not None)):
+                    if "method" in message:
+                        await self._told(socket, message)
+                    elif message.get("id") == subscription:
+                        self._answered(message)
+                        answer_by = None
+                if answer_by is not None and time.monotonic() >= answer_by:
+                    raise _no_answer()
+        finally:
+            try:
+                await within(_CLOSE_TIMEOUT, socket.close())
+            except (asyncio.TimeoutError, TimeoutError, aiohttp.ClientError, OSError):
+                pass  # it is gone
+
+    async def _receive(self, socket, patience, subscribing):
+        try:
+            frame = await socket.receive(timeout=patience)
+        except (asyncio.TimeoutError, TimeoutError):
+            if subscribing:
+                raise _no_answer() from None
+            raise FateUnknown(
+                "%s: silence for %g s, not even a heartbeat." % (_METHOD, patience), method=_METHOD) from None
+        if frame.type in _ENDS:
+            raise FateUnknown("%s: the connection has ended." % _METHOD, method=_METHOD)
+        return frame.data
+
+    async def _send(self, socket, message):
+        try:
+            await socket.send_str(json.dumps(dict(message, jsonrpc="2.0")))
+        except (aiohttp.ClientError, OSError):
+            raise FateUnknown("%s: the connection has ended." % _METHOD, method=_METHOD) from None
+
+    async def _told(self, socket, message):
+        method, params = message["method"], message.get("params")
+        if method == "heartbeat":
+            if "id" in message:
+                await self._send(socket, {"result": format_instant(present()), "id": message["id"]})
+            self._backoff.reset()
+        elif method in self._settings.events and isinstance(params, dict):
+            self._backoff.reset()
+            if self._read.take(method, params):
+                self._waiting.put_nowait((method, params))
+        else:
+            logger.debug("A message that nobody asked for: %.60r", method)
+
+    def _answered(self, message):
+        """Hold that each event is subscribed to: access is granted event by event."""
+        if message.get("error") is not None:
+            error = message["error"]
+            words = error.get("message") if isinstance(error, dict) else error
+            raise self._not_granted(self._settings.events, words)
+        result = message.get("result")
+        if isinstance(result, list) and all(isinstance(name, str) for name in result):
+            missing = [name for name in self._settings.events if name not in result]
+            if missing:
+                raise self._not_granted(missing, "it has left them out")
+        self._worked = True
+
+    def _not_granted(self, events, words):
+        words = hide(" ".join(str(words).split()), self._settings.api_key)[:200].rstrip(".")
+        return Refused(
+            "%s: the service does not subscribe this key to %s: %s. An administrator of AttackForge grants access "
+            "event by event." % (_METHOD, ", ".join(events), words), method=_METHOD, detail=words)
+
+
+def _no_answer():
+    return FateUnknown("%s: subscribing got no answer within %g s." % (_METHOD, SUBSCRIBE_TIMEOUT), method=_METHOD)
+
+
+def _messages(data):
+    """The JSON-RPC messages in a frame. What is none is left out."""
+    try:
+        found = json.loads(data)
+    except (ValueError, TypeError, RecursionError):
+        found = None
+    found = [one for one in (found if isinstance(found, list) else [found]) if isinstance(one, dict)]
+    if not found:
+        logger.warning("%s: a frame that is no JSON-RPC message was left out.", _METHOD)
+    return found

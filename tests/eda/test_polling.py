@@ -1,0 +1,132 @@
+# Copyright (c) 2026 The attackforge.retest authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The event source that looks at the history, against the sandbox."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+
+from attackforge_retest_eda import service
+from attackforge_retest_eda.errors import Refused
+from tests.eda.conftest import Source, act
+
+TWO = ["WEBAPP-1", "WEBAPP-2"]
+
+
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch):
+    """Shorter pauses than in earnest."""
+    original = service.Backoff.__init__
+    monkeypatch.setattr(service.Backoff, "__init__", lambda self: original(self, 0.02, 0.1))
+
+
+def source(sandbox, **more):
+    args = {"base_url": sandbox.url, "api_key": sandbox.key, "projects": [sandbox.project_id], "interval": 0.05}
+    return Source("rounds", **{**args, **more})
+
+
+async def looked(sandbox, rounds, more=2):
+    """Wait until it has looked so often again."""
+    before = len(sandbox.log("GetProjectById"))
+    await rounds.until(lambda: len(sandbox.log("GetProjectById")) >= before + more)
+
+
+async def one_round(sandbox, rounds, end="complete_round"):
+    await act(sandbox, "request_round", ids=TWO, start="now", end="+2d")
+    await looked(sandbox, rounds)
+    await act(sandbox, end)
+    await looked(sandbox, rounds)
+
+
+@pytest.mark.parametrize("switches", [
+    {}, {"history_rows": "per_action", "history_order": "shuffled"}, {"history_order": "newest_first"},
+    {"round_number_type": "string", "status_case": "upper", "cancelled_spelling": "Canceled", "wrapped": "no"},
+    {"round_numbering": "reused_after_cancel"},
+])
+def test_the_life_of_rounds_is_told(sandbox, switches):
+    sandbox.switch(**switches)
+    again = switches.get("round_numbering") == "reused_after_cancel"
+
+    async def play():
+        async with source(sandbox) as rounds:
+            await looked(sandbox, rounds)
+            await one_round(sandbox, rounds, "cancel_round")
+            await one_round(sandbox, rounds)
+            await rounds.has(4)
+        number = 2 if again else 3
+        assert rounds.names() == [("requested", 2), ("cancelled", 2), ("requested", number), ("completed", number)]
+        assert [one["alternate_id"] for one in rounds.events[3]["retest"]["vulnerabilities"]] == TWO
+
+    asyncio.run(play())
+
+
+def test_a_restart_goes_on_where_it_was(sandbox, tmp_path):
+    state = str(tmp_path / "state.json")
+
+    async def play(count):
+        async with source(sandbox, state_file=state) as rounds:
+            await looked(sandbox, rounds)
+            await rounds.has(count)
+        return rounds.names()
+
+    assert asyncio.run(play(0)) == []
+    sandbox.act("request_round", ids=TWO)
+    sandbox.act("complete_round")
+    assert asyncio.run(play(2)) == [("requested", 2), ("completed", 2)]
+    assert asyncio.run(play(0)) == []
+
+
+def test_events_can_be_chosen(sandbox):
+    async def play():
+        async with source(sandbox, events=["project-retest-completed"]) as rounds:
+            await looked(sandbox, rounds)
+            await one_round(sandbox, rounds)
+            await rounds.has(1)
+        assert rounds.names() == [("completed", 2)]
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize("fault, parameters", [
+    ("status", {"code": 503}), ("status", {"code": 429, "headers": {"Retry-After": "0"}}), ("reset", {}), ("close", {}),
+    ("garbage", {}), ("truncated", {}), ("status", {"code": 403}), ("login_page", {}),
+    ("redirect", {"url": "https://elsewhere.example.com"}), ("replace", {"document": {"status": "Error"}}),
+    ("echo_key", {"code": 500}),
+])
+def test_trouble_later_is_waited_out(sandbox, fault, parameters, caplog):
+    async def play():
+        async with source(sandbox) as rounds:
+            await looked(sandbox, rounds)
+            await asyncio.to_thread(sandbox.fault, fault, "GetProjectById", times=3, **parameters)
+            await one_round(sandbox, rounds)
+            await rounds.has(2)
+
+    with caplog.at_level(logging.WARNING):
+        asyncio.run(play())
+    assert sum(one["fired"] for one in sandbox.faults()) == 3
+    # aiohttp itself repeats a read once where a connection that was kept turns out to be gone.
+    assert 1 <= caplog.text.count("Trying again") <= 3
+    assert sandbox.key not in caplog.text
+
+
+@pytest.mark.parametrize("fault, parameters, words", [
+    ("status", {"code": 401}, "not granted"), ("status", {"code": 404}, "cannot see it"),
+    ("redirect", {"url": "https://elsewhere.example.com"}, "the key must not travel"),
+    ("echo_key", {"code": 400}, "HTTP 400"),
+])
+def test_a_refusal_at_the_start_is_the_end(sandbox, fault, parameters, words):
+    sandbox.fault(fault, "GetProjectById", **parameters)
+
+    async def play():
+        async with source(sandbox) as rounds:
+            return await rounds.ends()
+
+    error = asyncio.run(play())
+    assert isinstance(error, Refused) and words in str(error)
+    assert sandbox.key not in str(error)
+    assert len(sandbox.log()) == 1

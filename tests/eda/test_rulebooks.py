@@ -1,0 +1,216 @@
+# Copyright (c) 2026 The attackforge.retest authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The rulebooks as a user runs them: a real ansible-rulebook with its rule engine, real playbooks, the sandbox."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+import time
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ansible_rulebook.validators import Validate
+
+from tests.eda.conftest import ROOT
+
+BIN = Path(sys.executable).parent
+RULEBOOKS = sorted((ROOT / "extensions/eda/rulebooks").glob("*.yml"))
+TWO = ("WEBAPP-1", "WEBAPP-2")
+GATE = "PLAY RECAP"
+
+pytestmark = pytest.mark.skipif(not shutil.which("java"), reason="ansible-rulebook needs Java")
+
+
+class Rulebook:
+    """Runs of ansible-rulebook in a folder, all with the same variables."""
+
+    def __init__(self, folder, sandbox, **variables):
+        self.folder = folder
+        self.sandbox = sandbox
+        (folder / "vars.yml").write_text(json.dumps(variables), encoding="utf-8")
+        host = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+        inventory = {"all": {"hosts": {"localhost": host}}}
+        (folder / "inventory.yml").write_text(yaml.safe_dump(inventory), encoding="utf-8")
+        collections = folder / "collections/ansible_collections/attackforge"
+        collections.mkdir(parents=True)
+        (collections / "retest").symlink_to(ROOT)
+        self._count = 0
+
+    def environment(self):
+        clean = {
+            name: value for name, value in os.environ.items()
+            if not name.startswith(("ANSIBLE_", "ATTACKFORGE_", "EDA_")) and not name.lower().endswith("_proxy")
+        }
+        clean.update(
+            ANSIBLE_COLLECTIONS_PATH=str(self.folder / "collections"), ANSIBLE_NOCOLOR="1", HOME=str(self.folder),
+            PATH="%s%s%s" % (BIN, os.pathsep, os.environ["PATH"]), ANSIBLE_LOCAL_TEMP=str(self.folder / "tmp"),
+            ATTACKFORGE_BASE_URL=self.sandbox.url, ATTACKFORGE_API_KEY=self.sandbox.key,
+        )
+        return clean
+
+    @contextlib.contextmanager
+    def running(self, name, *arguments, look="Events"):
+        """Have it run. Gives a Run as soon as the source has reached the sandbox."""
+        self._count += 1
+        output = self.folder / ("output-%d.txt" % self._count)
+        command = [str(BIN / "ansible-rulebook"), "-r", "attackforge.retest." + name, "-i", "inventory.yml",
+                   "-e", "vars.yml", *arguments]
+        before = len(self.sandbox.log(look))
+        with output.open("wb") as stream:
+            process = subprocess.Popen(
+                command, cwd=self.folder, env=self.environment(), stdin=subprocess.DEVNULL, stdout=stream,
+                stderr=subprocess.STDOUT)
+        run = Run(process, output)
+        try:
+            run.until(lambda: len(self.sandbox.log(look)) > before)
+            time.sleep(0.3)
+            yield run
+        finally:
+            process.terminate()
+            process.wait(30)
+            assert self.sandbox.key not in run.output
+
+
+class Run:
+    def __init__(self, process, path):
+        self._process = process
+        self._path = path
+
+    @property
+    def output(self):
+        return self._path.read_text(encoding="utf-8", errors="replace")
+
+    def until(self, condition, timeout=60):
+        end = time.monotonic() + timeout
+        while not condition():
+            assert self._process.poll() is None and time.monotonic() < end, self.output
+            time.sleep(0.05)
+
+    def says(self, words, count=1):
+        """Wait until its output has these words so often, and a while longer for what would be too much."""
+        self.until(lambda: self.output.count(words) >= count)
+        time.sleep(2)
+        assert self.output.count(words) == count, self.output
+
+
+def complete(sandbox, close=TWO):
+    if close:
+        sandbox.act("close", ids=list(close))
+    sandbox.act("complete_round")
+
+
+def request_by_playbook(rulebook):
+    """A round as a release requests it."""
+    task = {"name": "Request", "attackforge.retest.attackforge_retest": {
+        "project_id": rulebook.sandbox.project_id, "retesting_window_start": "now", "retesting_window_end": "+2d",
+        "vulnerability_ids": ["6639508f50523053f459d29f", "6639508f50523053f459d2a0"]}}
+    play = [{"name": "Release", "hosts": "localhost", "gather_facts": False, "tasks": [task]}]
+    (rulebook.folder / "release.yml").write_text(yaml.safe_dump(play), encoding="utf-8")
+    subprocess.run(
+        [str(BIN / "ansible-playbook"), "-i", "inventory.yml", "release.yml"], cwd=rulebook.folder, check=True,
+        env=rulebook.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+
+
+def test_a_completed_round_runs_the_gate_once(tmp_path, sandbox):
+    rulebook = Rulebook(tmp_path, sandbox)
+    with rulebook.running("gate") as run:
+        request_by_playbook(rulebook)
+        complete(sandbox)
+        run.says(GATE)
+        assert "The gate is open: round 2 is completed" in run.output
+
+
+def test_the_gate_stops_what_is_not_closed_and_the_rulebook_goes_on(tmp_path, sandbox):
+    rulebook = Rulebook(tmp_path, sandbox, attackforge_eda_projects=[sandbox.project_id])
+    with rulebook.running("gate") as run:
+        sandbox.act("request_round", ids=list(TWO))
+        complete(sandbox, close=None)
+        # ansible-rulebook repeats the output of a playbook that failed, so the runs are counted by what they read.
+        run.until(lambda: "failed=1" in run.output)
+        time.sleep(2)
+        assert len(sandbox.log("GetProjectById")) == 1
+        sandbox.act("request_round", ids=list(TWO))
+        complete(sandbox)
+        run.until(lambda: "The gate is open: round 3 is completed" in run.output)
+        time.sleep(2)
+        assert len(sandbox.log("GetProjectById")) == 2
+
+
+def test_a_cut_in_between_runs_the_gate_once(tmp_path, sandbox):
+    sandbox.switch(event_replay="inclusive", event_timestamps="equal")
+    with Rulebook(tmp_path, sandbox).running("gate") as run:
+        sandbox.act("request_round", ids=list(TWO))
+        sandbox.fault("refuse", seconds=1)
+        complete(sandbox)
+        run.says(GATE)
+        sandbox.fault("refuse", seconds=1)
+        run.until(lambda: len(sandbox.log("Events")) >= 3)
+        run.says(GATE)
+        assert "Trying again" in run.output
+
+
+def test_a_restart_runs_the_gate_for_what_was_missed_and_for_nothing_else(tmp_path, sandbox):
+    rulebook = Rulebook(tmp_path, sandbox, attackforge_eda_state_file=str(tmp_path / "state.json"))
+    with rulebook.running("gate") as run:
+        sandbox.act("request_round", ids=list(TWO))
+        complete(sandbox)
+        run.says(GATE)
+    sandbox.act("request_round", ids=["WEBAPP-3"])
+    complete(sandbox, ["WEBAPP-3"])
+    with rulebook.running("gate") as run:
+        run.says(GATE)
+        assert "round 3 is completed" in run.output
+    with rulebook.running("gate") as run:
+        time.sleep(2)
+        run.says(GATE, 0)
+
+
+def test_polling_runs_the_gate_once(tmp_path, sandbox):
+    variables = {"attackforge_eda_projects": [sandbox.project_id], "attackforge_eda_interval": 0.2}
+    with Rulebook(tmp_path, sandbox, **variables).running("gate_by_polling", look="GetProjectById") as run:
+        sandbox.act("request_round", ids=list(TWO))
+        complete(sandbox)
+        run.says(GATE)
+
+
+def test_a_cancelled_round_is_told_and_the_key_is_not(tmp_path, sandbox):
+    with Rulebook(tmp_path, sandbox).running("cancelled", "-vv", "--print-events") as run:
+        sandbox.act("request_round", ids=list(TWO))
+        sandbox.act("cancel_round")
+        run.says("Retest round 2 of project %s was cancelled." % sandbox.project_id)
+        assert "It held WEBAPP-1, WEBAPP-2." in run.output
+
+
+def test_bad_arguments_end_it_and_all_are_told(tmp_path, sandbox):
+    rulebook = Rulebook(tmp_path, sandbox, attackforge_eda_projects=["x"], attackforge_eda_state_file="/nowhere/state")
+    with pytest.raises(AssertionError) as error:
+        with rulebook.running("gate"):
+            pass
+    assert "There are 2 mistakes in the arguments, nothing was sent" in str(error.value)
+    assert sandbox.log() == []
+
+
+@pytest.mark.parametrize("path", RULEBOOKS, ids=lambda path: path.stem)
+def test_a_rulebook_is_one(path):
+    Validate.rulebook(yaml.safe_load(path.read_text(encoding="utf-8")))
+
+
+def test_the_guide_shows_rulebooks_that_are_some():
+    text = (ROOT / "docs/rulebooks.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"(?:^    .*\n|^\n(?=    ))+", text, re.MULTILINE)
+    shown = [yaml.safe_load(textwrap.dedent(block)) for block in blocks if block.lstrip("\n").startswith("    ---\n")]
+    assert shown
+    for rulebook in shown:
+        Validate.rulebook(rulebook)
