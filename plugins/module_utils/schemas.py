@@ -458,7 +458,7 @@ def history_rows(answer, project_id=None):
     method = "GetProjectById"
     told = _project_of(method, answer).get("project_id")
     if isinstance(told, str) and project_id is not None and told.lower() != project_id:
-        raise _unexpected(method, "it is about another project, %s" % told, answer)
+        raise _unexpected(method, "its project_id is that of another project", answer)
     project = _believe(method, _project_schema(), _project_of(method, answer))
     history = project.get("project_retesting_history")
     if history is None and project.get("project_retests_requested") not in (None, 0, "0", ""):
