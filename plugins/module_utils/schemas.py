@@ -273,6 +273,8 @@ def _word(value):
 
 @_for(str)
 def _expression(value):
+    if not value.strip():
+        raise vol.Invalid("is empty, which would mean every finding; leave it out")
     try:
         re.compile(value)
     except (re.error, RecursionError, OverflowError) as error:

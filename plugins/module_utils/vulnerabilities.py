@@ -96,7 +96,10 @@ def _in_any_letters(word):
 
 _STATUS_CONDITIONS = {
     OPEN: {"status": {"$nin": _in_any_letters("Closed")}},
-    READY: {"$or": [{"is_retest": {"$in": _in_any_letters("Yes")}}, {"status": {"$in": _in_any_letters("Retest")}}]},
+    READY: {"$or": [
+        {"is_retest": {"$in": [*_in_any_letters("Yes"), True]}},
+        {"status": {"$in": _in_any_letters("Retest")}},
+    ]},
     CLOSED: {"status": {"$in": _in_any_letters("Closed")}},
 }
 
