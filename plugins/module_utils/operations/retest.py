@@ -160,6 +160,7 @@ def _finish_round(client, project_id, number, state):
         rounds = _read_rounds(client, project_id)
         return rounds if any(one.number == number and one.status == state for one in rounds) else None
 
+    lost = False  # whether an attempt was made whose effect may still come
     for attempt in client.attempts():
         try:
             words = client.words(send(project_id, number))
@@ -167,7 +168,8 @@ def _finish_round(client, project_id, number, state):
             rounds = client.glance(sight)[0]
             if rounds is not None:
                 return rounds, None
-            if isinstance(failure, FateUnknown):
+            lost = lost or isinstance(failure, FateUnknown)
+            if lost:
                 failure.facts["fate"] = "unknown"
             if not isinstance(failure, (FateUnknown, NotProcessed)):
                 raise
