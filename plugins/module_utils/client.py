@@ -113,6 +113,9 @@ class Client:
             found = self._search_names(project_id, selection.query, field, names, missing, details)
         else:
             found = self._search(project_id, selection.query, selection.conditions(), details)
+        if missing and selection.query:
+            # What is there, but left out by the query, is not missing.
+            self._search_names(project_id, None, field, names, missing, False)
         found = [finding for finding in found if selection.matches(finding)]
         return found, [name for name in names if folded(name) in missing]
 
@@ -141,7 +144,7 @@ class Client:
         """Read a project's findings page by page, each of them once."""
         method = "GetProjectVulnerabilitiesById"
         parameters = {"q": query} if query else {}
-        seen, skip = set(), 0
+        seen, skip, longest = set(), 0, 0
         for _unused in range(MAX_PAGES):
             answer = self.get_project_vulnerabilities(project_id, skip=skip, limit=PAGE_SIZE, **parameters)
             findings, count = vulnerabilities_page(answer, details)
@@ -150,16 +153,15 @@ class Client:
             seen.update(fresh)
             yield from fresh.values()
             if findings and not fresh:
-                if count is not None and count <= len(seen):
-                    return
+                if longest < PAGE_SIZE if count is None else count <= len(seen):
+                    return  # it ignores skip, and this is all there is
                 raise SSAPIError(
                     "%s: the service sends the same page again and again, so its findings cannot be read to the end."
                     % method, method=method, http_status=200, detail="skip=%d brought nothing new" % skip,
                 )
             skip += len(findings)
-            # A full page may be the last one, and a short one need not be. A count is proof only where it is more than
-            # what this page alone holds.
-            if not findings or (len(findings) < PAGE_SIZE or (count or 0) > len(findings)) and skip >= (count or 0):
+            longest = max(longest, len(findings))
+            if _is_last(len(findings), longest, count, skip):
                 return
         raise SSAPIError(
             "%s: the findings do not end after %d pages." % (method, MAX_PAGES),
@@ -302,6 +304,17 @@ def _joined(query, conditions):
     if len(parts) < 2:
         return "".join(parts) or None
     return '{"$and":[%s]}' % ",".join(parts)
+
+
+def _is_last(size, longest, count, read):
+    """Whether a page of this size ends the reading; ``longest`` is the longest page so far, ``read`` what all hold.
+
+    A full page may be the last one, and a short one need not be: a tenant may give less at once than is asked for. A
+    count is proof only where it is more than what the page alone holds.
+    """
+    if size and count is not None and count > size:
+        return read >= count
+    return not size or size < (longest if count is None else PAGE_SIZE)
 
 
 def _take(findings, field, missing):

@@ -371,8 +371,10 @@ def outcome_of(one, findings):
     """Tell how a round went. ``findings`` maps the ids of its scope to Findings as they are now.
 
     A finding that is ready for retest still waits for a tester. One that is open and no longer ready was tested and
-    sent back. Of one that cannot be seen nothing is known, so it counts as pending.
+    sent back. Of one that cannot be seen nothing is known, so it counts as pending. None where the scope is not told.
     """
+    if one.scope is None:
+        return None
     statuses = [findings[finding_id].status if finding_id in findings else READY for finding_id in one.ids]
     return Outcome(statuses.count(CLOSED), statuses.count(OPEN), statuses.count(READY))
 
@@ -380,6 +382,5 @@ def outcome_of(one, findings):
 def outcome_text(one, findings=None):
     """Say for people how a round stands; with ``findings`` as in `outcome_of`, how they fared."""
     text = "Round %d is %s" % (one.number, "open" if one.open else one.status)
-    if findings is not None:
-        text += ": %d closed, %d reopened, %d pending" % outcome_of(one, findings)
-    return text + "."
+    outcome = None if findings is None else outcome_of(one, findings)
+    return text + (": %d closed, %d reopened, %d pending." % outcome if outcome else ".")

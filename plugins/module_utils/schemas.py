@@ -463,12 +463,14 @@ def history_rows(answer, project_id=None):
         raise _unexpected(method, "its project_id is that of another project", answer)
     project = _believe(method, _project_schema(), _project_of(method, answer))
     history = project.get("project_retesting_history")
-    if history is None and project.get("project_retests_requested") not in (None, 0, "0", ""):
+    requested, completed = (str(project.get("project_retests_" + what) or 0) for what in ("requested", "completed"))
+    # An empty history is believed also where all that was requested is completed: then nothing is open.
+    if not history and requested not in ("0", "0" if history is None else completed):
         raise UnexpectedAnswer(
             "%s: the project counts %s requested retests but shows no project_retesting_history, so it cannot be seen "
             "what is requested already. Ask an administrator of AttackForge to let the user of this key see it."
-            % (method, project["project_retests_requested"]),
-            method=method, http_status=200, detail="project_retesting_history is missing",
+            % (method, requested),
+            method=method, http_status=200, detail="project_retesting_history is missing or empty",
         )
     return [
         Row(
@@ -580,6 +582,7 @@ def _project_schema():
     project = {
         vol.Optional("project_retesting_history"): _or_null([row]),
         vol.Optional("project_retests_requested"): object,
+        vol.Optional("project_retests_completed"): object,
     }
     return vol.Schema(project, extra=vol.REMOVE_EXTRA)
 

@@ -204,19 +204,26 @@ def is_made(change, findings):
 def has_note(finding, text):
     """Whether a note with this text stands already, whatever its white space.
 
-    Plain text has to be the same to the letter. HTML may come back arranged otherwise, so its words are compared.
+    Plain text has to be the same to the letter. HTML may come back arranged otherwise, so its words and, where any
+    come back, its links are compared.
     """
     wanted = _spaced(text)
     for note in finding.notes or ():
         same = [_spaced(note.text), _spaced(note.html), _words(note.html)]
         if note.html is None:
             same.append(html.unescape(_spaced(note.text)))
-        if wanted in same or _HTML.search(text) and _words(text) in same:
+        links = _links(note.html or note.text)
+        if wanted in same or _HTML.search(text) and _words(text) in same and (not links or links == _links(text)):
             return True
     return False
 
 
 _HTML = re.compile(r"</[a-zA-Z]+>|<br ?/?>")
+_LINK = re.compile(r"<[^<>]*\b(?:href|src)\s*=\s*[\"']?([^\"'\s<>]+)", re.IGNORECASE)
+
+
+def _links(text):
+    return [html.unescape(link) for link in _LINK.findall(text or "")]
 
 
 def _spaced(text):

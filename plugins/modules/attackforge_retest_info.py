@@ -145,6 +145,7 @@ rounds:
       description:
         - How many findings of the round are V(closed), were V(reopened), which is open and no longer ready for
           retest, and are V(pending), which is ready for retest or not to be seen.
+        - It is null, with a warning, where AttackForge does not tell which findings the round holds.
       type: dict
       returned: with O(outcome=true)
       contains:

@@ -15,12 +15,12 @@ from tests.sandbox.control import Sandbox
 
 
 def pytest_collection_modifyitems(items):
-    """Expect the failures that known_defects.txt names: each is a defect that is known and not mended yet."""
-    lines = (Path(__file__).parent / "known_defects.txt").read_text(encoding="utf-8").splitlines()
+    """Expect the failures that known_limits.txt names: each shows what the service does not tell."""
+    lines = (Path(__file__).parent / "known_limits.txt").read_text(encoding="utf-8").splitlines()
     known = {line for line in lines if line and not line.startswith("#")}
     for item in items:
         if item.nodeid in known:
-            item.add_marker(pytest.mark.xfail(reason="a known defect", strict=True))
+            item.add_marker(pytest.mark.xfail(reason="a known limit", strict=True))
 
 
 @pytest.fixture(scope="session", name="running_sandbox")

@@ -145,6 +145,7 @@ DOUBTFUL = {
 
 @pytest.mark.parametrize("name", DOUBTFUL)
 def test_nothing_is_requested_on_the_word_of_a_doubtful_history(plays, sandbox, name):
+    sandbox.act("request_round", ids=REQUEST["vulnerability_ids"])
     sandbox.fault("wrong_type", "GetProjectById", times=-1, **DOUBTFUL[name])
     run = plays.ok([task("request", "retest", timeout=1, retries=0, **REQUEST)])
     assert run.outcome("request") == "failed" and "GetProjectById" in run.result("request")["msg"]

@@ -33,6 +33,7 @@ from ansible_collections.attackforge.retest.plugins.module_utils.errors import (
 )
 from ansible_collections.attackforge.retest.plugins.module_utils.schemas import Connection, history_rows
 from ansible_collections.attackforge.retest.plugins.module_utils.transport import USER_AGENT
+from ansible_collections.attackforge.retest.plugins.module_utils.vulnerabilities import Selection
 from ansible_collections.attackforge.retest.tests.unit.wire import (
     Server, answer, dribble, free_port, raw, reply, reset, silence,
 )
@@ -397,7 +398,7 @@ def all_of(one):
 
 
 @pytest.mark.parametrize("total, count, requests", [
-    (0, "total", 1), (0, None, 1), (3, "total", 1), (3, "page", 1), (3, None, 1), (3, "text", 1), (3, "more", 2),
+    (0, "total", 1), (0, None, 1), (3, "total", 1), (3, "page", 1), (3, None, 2), (3, "text", 1), (3, "more", 2),
     (500, "total", 2), (500, None, 2), (501, "total", 2), (501, None, 2), (501, "page", 2),
     (1000, "total", 2), (1000, "page", 3), (1000, None, 3), (1200, "total", 3), (1200, "page", 3), (1200, None, 3),
     (1200, "less", 3), (1200, "more", 4),
@@ -412,6 +413,13 @@ def test_every_finding_is_read_once_with_few_requests(total, count, requests):
 @pytest.mark.parametrize("total, cap, requests", [(250, 100, 3), (200, 100, 2), (100, 100, 1)])
 def test_a_service_with_smaller_pages_is_read_to_the_end_by_its_count(total, cap, requests):
     with Server(pages(total, cap=cap)) as server:
+        assert all_of(client(server.url)) == list(range(total))
+    assert len(server.requests) == requests
+
+
+@pytest.mark.parametrize("total, requests", [(250, 3), (200, 3), (100, 2), (1, 2)])
+def test_without_a_count_smaller_pages_are_read_until_one_is_shorter_or_empty(total, requests):
+    with Server(pages(total, cap=100, count=None)) as server:
         assert all_of(client(server.url)) == list(range(total))
     assert len(server.requests) == requests
 
@@ -435,6 +443,12 @@ def test_a_service_that_ignores_skip_but_has_sent_all_that_it_counts_is_read(tot
     with Server(answer(200, page)) as server:
         assert all_of(client(server.url)) == list(range(total))
     assert len(server.requests) <= 2
+
+
+def test_a_short_page_that_comes_again_without_a_count_is_all_there_is():
+    with Server(answer(200, {"vulnerabilities": [record(1), record(2)]})) as server:
+        assert all_of(client(server.url)) == [1, 2]
+    assert len(server.requests) == 2
 
 
 def test_pages_without_end_are_bounded(monkeypatch):
@@ -490,6 +504,17 @@ def test_many_ids_go_into_several_short_queries():
         assert found_by(client(server.url), *range(120)) == list(range(120))
     assert 2 <= len(server.requests) <= 4
     assert all(len(sent.target) < 2000 for sent in server.requests)
+
+
+def test_what_a_query_leaves_out_is_not_missing():
+    def page(request):
+        query = parse_qs(urlsplit(request.target).query).get("q", [""])[0]
+        found = [] if "sla" in query else [record(1)]
+        return {"vulnerabilities": found, "count": len(found)}
+
+    wanted = Selection(ids=("%024x" % 1, "%024x" % 2), query="{ sla: { $eq: 1 } }")
+    with Server(reply(page)) as server:
+        assert client(server.url).select_vulnerabilities(PROJECT, wanted) == ([], ["%024x" % 2])
 
 
 def test_a_query_that_is_forbidden_is_an_error():

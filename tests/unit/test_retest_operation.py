@@ -283,6 +283,7 @@ def test_a_refusal_because_somebody_else_asked_a_moment_before_is_no_failure(ser
     assert service.writes == ["request"] and service.open_rounds() == [1]
     assert result["changed"] is False and result["retest"]["round"] == 1
     assert result["vulnerabilities"]["in_scope"] == [A, B]
+    assert "The request was refused, because these findings are in a round" in result["warnings"][-1]
 
 
 def test_a_refusal_stays_one_where_somebody_else_asked_for_a_part(service):

@@ -613,3 +613,8 @@ def test_an_outcome_counts_closed_reopened_and_pending():
     assert outcome_of(one, findings) == (1, 1, 2)  # D cannot be seen
     assert outcome_text(one, findings) == "Round 3 is open: 1 closed, 1 reopened, 2 pending."
     assert outcome_text(a_round(2, [A], COMPLETED)) == "Round 2 is completed."
+
+
+def test_of_a_round_whose_scope_is_not_told_there_is_no_outcome():
+    one = a_round(3, [A])._replace(scope=None)
+    assert outcome_of(one, {}) is None and outcome_text(one, {}) == "Round 3 is open."

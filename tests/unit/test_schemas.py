@@ -287,6 +287,7 @@ def test_ids_are_compared_in_lower_case():
     {"project_name": "x"}, {"project_retesting_history": None}, {"project_retesting_history": []},
     {"project_retests_requested": 0}, {"project_retesting_history": None, "project_retests_requested": 0},
     {"project_retests_requested": None}, {"project_retests_requested": "0"},
+    {"project_retesting_history": [], "project_retests_requested": 2, "project_retests_completed": "2"},
 ])
 def test_a_project_without_a_history_has_no_rounds(project):
     assert history_rows({"project": project}) == []
@@ -294,7 +295,9 @@ def test_a_project_without_a_history_has_no_rounds(project):
 
 @pytest.mark.parametrize("project", [
     {"project_retests_requested": 2}, {"project_retesting_history": None, "project_retests_requested": 1},
-    {"project_retests_requested": "2"},
+    {"project_retests_requested": "2"}, {"project_retests_requested": 2, "project_retests_completed": 2},
+    {"project_retesting_history": [], "project_retests_requested": 2, "project_retests_completed": 1},
+    {"project_retesting_history": [], "project_retests_requested": 1},
 ])
 def test_a_history_that_cannot_be_seen_is_not_an_empty_one(project):
     with pytest.raises(UnexpectedAnswer, match="project_retesting_history"):

@@ -252,6 +252,11 @@ RICH = "<p>Fixed &amp; <b>closed</b></p>"
     ("<img src='a'>", note_of("<img src='a'>", None), True),
     ("<img src='a'>", note_of("", None), False),
     ("<img src='a'>", note_of("<img src='b'>", "<img src='b'>"), False),
+    ("<a href='https://ci/1?a&amp;b'>Log</a>", note_of("Log", '<p><A rel=x HREF="https://ci/1?a&b">Log</A></p>'), True),
+    ("<a href='https://ci/1'>Log</a>", note_of("Log", "<a href='https://ci/2'>Log</a>"), False),
+    ("<a href='https://ci/1'>Log</a>", note_of("<a href='https://ci/2'>Log</a>", None), False),
+    ("<a href='https://ci/1'>Log</a>", note_of("Log", "<p>Log</p>"), True),
+    ("<b>Log</b>", note_of("Log", "<a href='https://ci/2'>Log</a>"), False),
 ])
 def test_rich_text_is_compared_by_what_is_read_in_it(text, note, same):
     assert stands(text, note_of("x"), note, note_type="RICHTEXT") is same

@@ -54,7 +54,9 @@ def _request(options, client, check_mode):
                 continue
             except Refused as refusal:
                 plan = _plan_after(refusal, client, options)
-                return _report(options, before, withdrawn, plan, plan.holder, plan.warnings)
+                warnings = [*plan.warnings, "The request was refused, because these findings are in a round that was "
+                            "requested a moment before. (%s)" % refusal.message]
+                return _report(options, before, withdrawn, plan, plan.holder, warnings)
             holder, rounds = _find_round(client, project_id, rounds, body, message, loss)
             requested = True
             warnings = _verify(client, options, plan, holder, rounds, body, message)

@@ -19,12 +19,16 @@ def run(options, client, check_mode):
     return {
         "changed": False,
         "rounds": [_as_result(options, one, findings) for one in rounds],
-        "warnings": [
-            "Round %d has the status '%s', which is neither open nor finished as far as is known." % (
-                one.number, one.status)
-            for one in rounds if not one.known
-        ],
+        "warnings": [warning for one in rounds for warning in _doubts(one)],
     }
+
+
+def _doubts(one):
+    if not one.known:
+        yield "Round %d has the status '%s', which is neither open nor finished as far as is known." % (
+            one.number, one.status)
+    if one.scope is None:
+        yield "AttackForge does not tell which findings round %d holds, so how they fared is not known." % one.number
 
 
 def _look(options, client):
@@ -59,9 +63,10 @@ def _follow(options, client):
             if failure is not None:
                 raise failure
             return rounds, findings
+        pause = min(options.wait_interval, left)
         for line in progress:
-            client.tell("%s Next look in %g s, at most %s more." % (line, options.wait_interval, _span(left)))
-        time.sleep(min(options.wait_interval, left))
+            client.tell("%s Next look in %.3g s, at most %s more." % (line, pause, _span(left)))
+        time.sleep(pause)
 
 
 def _span(seconds):
@@ -77,7 +82,8 @@ def _as_result(options, one, findings):
     for entry in result["vulnerabilities"]:
         entry["retested"] = entry["id"] in one.retested
     if options.outcome:
-        result["outcome"] = outcome_of(one, findings)._asdict()
+        outcome = outcome_of(one, findings)
+        result["outcome"] = outcome and outcome._asdict()
         for entry in result["vulnerabilities"]:
             finding = findings.get(entry["id"])
             entry["status"] = finding.status if finding else None
