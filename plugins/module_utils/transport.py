@@ -123,7 +123,7 @@ class Transport:
 
         certificate = first(ssl.SSLCertVerificationError)
         if certificate is not None:
-            detail = str(certificate.verify_message or certificate)
+            detail = str(certificate.verify_message or certificate).rstrip(".")
             remedy = {
                 10: "has expired; the service needs a new one",
                 62: "is for another host name; correct base_url",
