@@ -135,8 +135,8 @@ class Client:
             for finding in self.vulnerabilities(project_id, _joined(query, conditions), details):
                 begun = True
                 yield finding
-        except Refused as refusal:
-            if begun or not conditions or refusal.http_status not in (400, 422):
+        except (Refused, FateUnknown) as refusal:
+            if begun or not conditions or refusal.http_status not in (400, 422, 500):
                 raise
             yield from self.vulnerabilities(project_id, query, details)
 
@@ -214,13 +214,18 @@ class Client:
     def _call_of_project(self, method, verb, path, project_id, body):
         """Send a write whose body documents `projectId`. Some tenants refuse it there: after a 400 or 422 it is tried
         once without, and what worked is kept in mind."""
-        if method not in self._without_project_id:
-            try:
-                return self._call(method, verb, path, body={"projectId": project_id, **body})
-            except Refused as refusal:
-                if refusal.http_status not in (400, 422):
-                    raise
-        answer = self._call(method, verb, path, body=body)
+        if method in self._without_project_id:
+            return self._call(method, verb, path, body=body)
+        try:
+            return self._call(method, verb, path, body={"projectId": project_id, **body})
+        except Refused as refusal:
+            if refusal.http_status not in (400, 422):
+                raise
+            first = refusal
+        try:
+            answer = self._call(method, verb, path, body=body)
+        except Refused:
+            raise first from None  # so projectId was not what it refused
         self._without_project_id.add(method)
         return answer
 
@@ -245,7 +250,7 @@ class Client:
                 return answer
             raise FateUnknown(
                 "%s: the answer is no JSON object. It begins: %s. If this is a login page or a proxy's, correct "
-                "base_url." % (method, words or "(nothing)"), **facts)
+                "base_url." % (method, words) if words else "%s: the answer is empty." % method, **facts)
         if 300 <= status < 400:
             where = hide(headers.get("Location", "nowhere"), self._connection.api_key)[:_EXCERPT]
             raise Refused(

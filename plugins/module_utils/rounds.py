@@ -260,10 +260,28 @@ def _replaced(wish, rounds, findings):
 def other_windows(wish, rounds):
     """Warn of each round that stays although its window is not the declared one."""
     return [
-        "Round %d has the window %s, which is not the one declared: %s." % (
-            one.number, window_text(one), window_text(wish.window))
+        "Round %d has the window %s, which is not the one declared: %s.%s" % (
+            one.number, window_text(one), window_text(wish.window),
+            " It is kept; on_window_change: replace would replace it." if wish.on_window_change == "keep" else "")
         for one in rounds if _moved(wish, one)
     ]
+
+
+def changed_window(wish, one):
+    """Warn where the service gave a new round another window than the one that was sent."""
+    if not _moved(wish, one):
+        return []
+    return ["AttackForge gave round %d the window %s, which is not the one that was sent: %s.%s" % (
+        one.number, window_text(one), window_text(wish.window),
+        " With on_window_change: replace, each run would ask again; set it to keep."
+        if wish.on_window_change == "replace" else "")]
+
+
+def unknown_status(one):
+    """Warn where a round's status is a word that nobody documents."""
+    return [] if one.known else [
+        "Round %d has the status '%s', which is neither open nor finished as far as is known." % (
+            one.number, one.status)]
 
 
 def _say_unclear(finding_id, one):

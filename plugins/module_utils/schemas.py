@@ -468,7 +468,8 @@ def history_rows(answer, project_id=None):
     if not history and requested not in ("0", "0" if history is None else completed):
         raise UnexpectedAnswer(
             "%s: the project counts %s requested retests but shows no project_retesting_history, so it cannot be seen "
-            "what is requested already. Ask an administrator of AttackForge to let the user of this key see it."
+            "what is requested already. Look again in a minute; if it stays so, ask an administrator of AttackForge to "
+            "let the user of this key see it."
             % (method, requested),
             method=method, http_status=200, detail="project_retesting_history is missing or empty",
         )

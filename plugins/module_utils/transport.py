@@ -29,7 +29,8 @@ try:
     from requests import Session
     from requests.adapters import HTTPAdapter
     from requests.auth import AuthBase
-    from urllib3.util.ssl_ import create_urllib3_context
+    from urllib3.util.ssl_ import create_urllib3_context, is_ipaddress
+    from urllib3.util.ssl_match_hostname import CertificateError
 except ImportError as error:
     REQUESTS_IMPORT_ERROR = error
     AuthBase = HTTPAdapter = Session = object
@@ -84,13 +85,14 @@ class Transport:
             timeout=urllib3.Timeout(total=connection.timeout),
         )
         with response:
+            response.raw.enforce_content_length = True  # urllib3 1.26 takes a short answer for a whole one otherwise
             content = bytearray()
             for chunk in response.iter_content(64 * 1024):
                 content += chunk
                 if len(content) > MAX_ANSWER:
                     raise TooLarge()
                 if _given_up() or time.monotonic() > deadline:
-                    raise TooLate()
+                    raise TooLate("timed out")
             return Reply(response.status_code, response.headers, content)
 
     def _new_session(self):
@@ -121,14 +123,17 @@ class Transport:
         def told(kind, message):
             return kind("%s: %s" % (method, message % where), method=method, detail=detail)
 
-        certificate = first(ssl.SSLCertVerificationError)
+        certificate = first(ssl.SSLCertVerificationError, CertificateError)
         if certificate is not None:
-            detail = str(certificate.verify_message or certificate).rstrip(".")
+            # urllib3 1.26 compares the name itself, and its error has no code.
+            named = 64 if is_ipaddress(urlsplit(self._connection.base_url).hostname) else 62
+            code = getattr(certificate, "verify_code", named)
+            detail = str(getattr(certificate, "verify_message", None) or certificate).rstrip(".")
             remedy = {
                 10: "has expired; the service needs a new one",
                 62: "is for another host name; correct base_url",
                 64: "is for another address; correct base_url",
-            }.get(certificate.verify_code, "is not trusted here; give the CA's certificate with ca_path")
+            }.get(code, "is not trusted here; give the CA's certificate with ca_path")
             return told(Refused, "the certificate of %%s %s (%s)." % (remedy, detail.replace("%", "%%")))
         if first(TooLarge):
             kind = Refused if verb == "GET" else FateUnknown
@@ -182,7 +187,7 @@ class _Worker(threading.Thread):
         try:
             return self._box.get(timeout=timeout)
         except queue.Empty:
-            return TooLate()
+            return TooLate("timed out")
         finally:
             self.given_up.set()
 
@@ -250,7 +255,7 @@ def _guarded(pool):
             super().connect()
             if _given_up():
                 self.close()
-                raise TooLate()
+                raise TooLate("timed out")
 
         def getresponse(self, *args, **kwargs):
             # A server that writes its answer in two pieces and waits for the first to be acknowledged would otherwise

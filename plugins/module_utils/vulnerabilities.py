@@ -212,6 +212,8 @@ def has_note(finding, text):
         same = [_spaced(note.text), _spaced(note.html), _words(note.html)]
         if note.html is None:
             same.append(html.unescape(_spaced(note.text)))
+        if _HTML.search(note.text or ""):
+            same.append(_words(note.text))
         links = _links(note.html or note.text)
         if wanted in same or _HTML.search(text) and _words(text) in same and (not links or links == _links(text)):
             return True

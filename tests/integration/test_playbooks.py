@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+pytestmark = pytest.mark.every_core
+
 PROJECT = "66333e1d110ab5acf8a4354e"
 
 
@@ -65,3 +69,21 @@ def test_they_are_previewed(plays, sandbox):
     run = plays.ok("attackforge.retest.cancel", variables={"attackforge_retest_project_id": PROJECT}, check=True)
     assert run.artifacts["attackforge_retest_result"]["changed"] is True
     assert sandbox.writes() == []
+
+
+def test_the_artifact_of_an_earlier_job_decides_nothing(plays, sandbox):
+    """In a workflow it comes along as an extra variable, which has the last word over every fact of its name."""
+    project = {"attackforge_retest_project_id": PROJECT, "attackforge_retest_gate_project_id": PROJECT}
+    earlier = {
+        "attackforge_retest_gate_result": {"passed": True, "round": 1, "status": "completed", "holding": []},
+        "attackforge_retest_result": {"retest": {"round": 1, "status": "requested"}},
+    }
+    sandbox.act("request_round", ids=["WEBAPP-1"])
+    gate = plays.run("attackforge.retest.gate", variables={**project, **earlier})
+    assert gate.rc == 2 and "The gate is shut" in gate.output
+    assert gate.artifacts["attackforge_retest_gate_result"]["passed"] is False
+    project.update(attackforge_retest_select={"alternate_ids": ["WEBAPP-2"]}, attackforge_retest_round=3)
+    for name, status in (("request", "requested"), ("cancel", "cancelled")):
+        run = plays.ok("attackforge.retest." + name, variables={**project, **earlier})
+        retest = run.artifacts["attackforge_retest_result"]["retest"]
+        assert (retest["round"], retest["status"]) == (3, status)

@@ -36,8 +36,8 @@ def verdict(run):
     return run.result("Pass or stop")["msg"]
 
 
-def outcome(run):
-    assert run.artifacts["attackforge_retest_gate_result"]["round"] == 2
+def outcome(run, number=2):
+    assert run.artifacts["attackforge_retest_gate_result"]["round"] == number
     return run.artifacts["attackforge_retest_gate_result"]
 
 
@@ -151,9 +151,33 @@ def test_a_report_of_another_kind_is_refused(plays, round_2):
     assert run.rc == 2 and "report.pdf" in run.output and not round_2.log()
 
 
+def test_a_relative_report_is_written_beside_the_playbook_but_not_into_the_collection(plays, round_2):
+    run = plays.run(play(attackforge_retest_gate_report="report.md"))
+    assert run.rc == 2 and (plays.folder / "report.md").exists(), run.output
+    run = plays.run("attackforge.retest.gate", variables={
+        "attackforge_retest_gate_project_id": PROJECT, "attackforge_retest_gate_report": "report.md"})
+    assert run.rc == 2 and "Give an absolute path" in run.output
+
+
+def test_an_older_round_that_is_open_too_is_named(plays, round_2):
+    round_2.act("request_round", ids=["WEBAPP-5"])
+    round_2.act("close", id="WEBAPP-5")
+    round_2.act("complete_round", round=3)
+    run = plays.ok(play())
+    assert outcome(run, 3)["passed"] is True
+    assert "Not looked at, but open too: round 2." in run.output.replace("\\n", " ")
+
+
+@pytest.mark.parametrize("blank", [None, 0], ids=str)
+def test_a_question_left_blank_is_a_default(plays, round_2, blank):
+    run = plays.run(play(attackforge_retest_gate_round=blank, attackforge_retest_gate_report=None))
+    assert run.rc == 2 and "round 2 is still open" in verdict(run)
+
+
 def test_a_report_without_a_folder_is_refused_before_the_wait(plays, round_2):
     run = plays.run(play(attackforge_retest_gate_report="no/such/report.md", attackforge_retest_gate_wait=True))
-    assert run.rc == 2 and "there is no folder no/such on the controller" in run.output and not round_2.log()
+    assert run.rc == 2 and "there is no folder %s on the controller" % (plays.folder / "no/such") in run.output
+    assert not round_2.log()
 
 
 # Many looks in one play
@@ -276,6 +300,7 @@ def test_it_does_not_leave_the_result_of_a_look_before(plays, sandbox):
     assert left(run, "forbidden").get("passed") is not True and "not granted" in left(run, "forbidden")["stopped"]
 
 
+@pytest.mark.every_core
 def test_a_title_is_only_a_text(plays, sandbox, tmp_path):
     """What a tester writes is neither a template nor Markdown."""
     title = "{{ 7 * 191 }} {% set x = 1 %} [here](https://evil.example) **a** _b_ <img src=x onerror=alert(1)>\\"
@@ -303,6 +328,7 @@ def test_a_report_is_self_contained_and_is_not_written_in_check_mode(plays, sand
     assert page.stat().st_mode & 0o777 == 0o644
 
 
+@pytest.mark.every_core
 def test_over_hosts_a_rescue_takes_the_release_back_everywhere(plays, round_2):
     block = [{"ansible.builtin.include_role": {"name": ROLE}, "vars": {"attackforge_retest_gate_project_id": PROJECT}}]
     rescue = [{"name": "back", "ansible.builtin.debug": {"msg": "{{ attackforge_retest_gate_result.round }}"}}]

@@ -67,10 +67,16 @@ PLANS = {
     "ready, not to be marked": (dict(vulnerability_ids=[ID[1]], mark_ready=False), [1]),
     "a selection as text": (dict(select='{"tags": ["login"]}'), [5, 6]),
     "ids as text": (dict(vulnerability_ids="%s,%s" % (ID[1], ID[5])), [1, 5]),
+    "ids in lines": (dict(vulnerability_ids="%s\n%s\n" % (ID[1], ID[5])), [1, 5]),
+    "questions left blank": (dict(select='{"tags": ["login"]}', vulnerability_ids="", window_start="", window_end="",
+                                  release="", note=""), [5, 6]),
+    "questions left null": (dict(select=None, vulnerability_ids=[ID[1]], window_start=None, window_end=None,
+                                 release=None, note=None), [1]),
 }
 # {case: (variables, words of the message)}. Text is what -e name=value gives, and the survey of a job template.
 FAILURES = {
-    "not to be marked": (dict(vulnerability_ids=[ID[1], ID[5]], mark_ready=False), ["WEBAPP-5", "not ready"]),
+    "not to be marked": (dict(vulnerability_ids=[ID[1], ID[5]], mark_ready=False, release="1"),
+                         ["WEBAPP-5", "not ready"]),
     "not to be marked, as text": (dict(vulnerability_ids=[ID[1], ID[5]], mark_ready="false"),
                                   ["WEBAPP-5", "not ready"]),
     "nothing found": (dict(select=dict(tags=["release-2026.13"], priorities=["High"])),
@@ -84,13 +90,16 @@ FAILURES = {
     "two selections": (dict(select=dict(tags=["login"]), vulnerability_ids=[ID[1]]),
                        ["attackforge_retest_select", "attackforge_retest_vulnerability_ids"]),
     "a condition that does not exist": (dict(select=dict(tag=["login"])), ["attackforge_retest_select", "tags"]),
+    "a selection that is no dictionary": (dict(select="tags=login"), ["attackforge_retest_select", "tags"]),
     "an empty selection": (dict(select={}), ["attackforge_retest_select"]),
     "an empty list of ids": (dict(vulnerability_ids=[]), ["ids"]),
     "an empty list of tags": (dict(select=dict(tags=[])), ["tags"]),
     "a condition without value": (dict(select=dict(tags=None)), ["tags"]),
     "a wrong project": (dict(project_id="x", select=dict(tags=["login"])), ["project_id"]),
     "a wrong window": (
-        dict(window_start="tomorrow", vulnerability_ids=[ID[1]]), ["retesting_window_start", "tomorrow"]),
+        dict(window_start="tomorrow", vulnerability_ids=[ID[1], ID[5]], release="1"),
+        ["retesting_window_start", "tomorrow"]),
+    "a window of no days": (dict(window_days=0, vulnerability_ids=[ID[5]], release="1"), ["retesting_window_end"]),
     "a wrong state": (dict(state="wished", select=dict(tags=["login"])), ["attackforge_retest_state"]),
 }
 
@@ -188,6 +197,7 @@ def test_what_was_done_is_told(cases):
     assert result["marked"] == [ID[5]] and result["noted"] == [ID[one] for one in (1, 2, 3, 4, 5)]
     assert left(cases, "with closed ones: real")["vulnerabilities"]["closed"] == [ID[8], ID[9]]
     assert left(cases, "by tag: rerun")["retest"]["round"] == 2
+    assert left(cases, "by tag: rerun")["message"] is left(cases, "only closed ones: real")["message"] is None
     notes = cases.result("by tag: done")["books"]["notes"]
     assert [note["note"] for note in notes].count("Fixed in release 2026.12.") == 5
 
@@ -264,9 +274,10 @@ def fixture_states(tmp_path_factory, running_sandbox):
     ])
 
 
+@pytest.mark.every_core
 def test_a_round_is_cancelled_and_completed(states):
     assert left(states, "cancel")["changed"] is True and left(states, "cancel")["retest"]["status"] == "cancelled"
-    assert left(states, "cancel again")["changed"] is False
+    assert left(states, "cancel again")["changed"] is False and left(states, "cancel again")["message"] is None
     assert left(states, "request again")["retest"]["round"] == 3
     assert left(states, "complete another")["changed"] is False
     assert left(states, "complete")["retest"]["status"] == "completed"
@@ -278,6 +289,7 @@ def test_cancelling_is_previewed_too(states):
     assert states.result("checked")["books"]["open_rounds"] == [2]
 
 
+@pytest.mark.every_core
 def test_the_artifact_is_what_the_fact_is_and_the_preview_shows_a_diff(plays, sandbox):
     check = plays.ok([step("request", **BY_TAG)], check=True, diff=True)
     assert sandbox.writes() == []
@@ -301,6 +313,7 @@ def release(strategy="linear", **more):
     }, **more)]
 
 
+@pytest.mark.every_core
 @pytest.mark.parametrize("more", [dict(), dict(serial=5), dict(strategy="free")], ids=["linear", "serial", "free"])
 def test_a_play_over_twenty_hosts_sends_one_request(plays, sandbox, more):
     run = plays.ok(release(**more), hosts=HOSTS)
@@ -310,6 +323,15 @@ def test_a_play_over_twenty_hosts_sends_one_request(plays, sandbox, more):
     if "strategy" not in more:  # with the strategy free Ansible knows no run_once, and says so
         assert len(run.results("Request the retest")) == 20 // more.get("serial", 20)
         assert run.warnings == []
+
+
+@pytest.mark.every_core
+def test_hosts_that_are_not_run_once_come_one_after_the_other(plays, sandbox):
+    run = plays.ok(release(vars=dict(
+        {"attackforge_retest_" + key: value for key, value in dict(BY_TAG, project_id=PROJECT).items()},
+        attackforge_retest_run_once=False)), hosts=HOSTS[:8])
+    assert len(sandbox.log(REQUEST)) == 1 and len(sandbox.log(STATUS)) == 1 and len(sandbox.log(NOTE)) == 5
+    assert {str(result["msg"]) for result in run.results("told")} == {"2"} and len(run.results("told")) == 8
 
 
 def test_each_host_may_stand_for_a_project_of_its_own(plays, sandbox):

@@ -206,6 +206,15 @@ def test_a_2xx_without_a_json_object_is_fate_unknown(call, method, body):
     assert len(server.requests) == 1
 
 
+def test_a_refusal_that_has_nothing_to_do_with_project_id_is_told():
+    def judge(request):
+        return 400, {"message": "The finding is locked" if b"projectId" in request.body else "projectId is required"}
+
+    with Server(reply(judge)) as server:
+        error = failure(client(server.url), lambda one: one.update_vulnerability(PROJECT, "a" * 24, "Retest"))
+    assert "The finding is locked" in str(error) and len(server.requests) == 2
+
+
 def test_a_204_is_fate_unknown():
     with Server(raw(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")) as server:
         assert failure(client(server.url), write, FateUnknown).http_status == 204
@@ -341,8 +350,7 @@ def http_date(**later):
 
 @pytest.mark.parametrize("asked, low, high", [
     ("7", 7, 7), ("1.5", 1.5, 1.5), ("99999", 60, 60), ("9" * 400, 60, 60),
-    (http_date(hours=1), 60, 60),
-    (http_date(seconds=55), 5, 55),
+    ({"hours": 1}, 60, 60), ({"seconds": 55}, 5, 55),  # a date so much later
     # Nonsense counts as nothing, and nothing makes the pause shorter than it would be.
     ("soon", 0.5, 0.5), ("-5", 0.5, 0.5), ("", 0.5, 0.5), ("nan", 0.5, 0.5), ("inf", 0.5, 0.5), ("1e9", 0.5, 0.5),
     ("Wed, 99 Foo 2026 99:99:99 GMT", 0.5, 0.5),
@@ -350,6 +358,7 @@ def http_date(**later):
 ])
 @pytest.mark.parametrize("status", [429, 503])
 def test_retry_after_is_honoured_within_bounds(clock, asked, low, high, status):
+    asked = http_date(**asked) if isinstance(asked, dict) else asked
     with Server(answer(status, b"", [("Retry-After", asked)]), answer()) as server:
         read(client(server.url, retries=1))
     assert len(clock) == 1 and low <= clock[0] <= high

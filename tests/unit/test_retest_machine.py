@@ -220,4 +220,4 @@ class Machine(RuleBasedStateMachine):
 
 TestMachine = Machine.TestCase
 TestMachine.settings = settings(
-    max_examples=400, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
+    max_examples=400, stateful_step_count=30, suppress_health_check=list(HealthCheck))

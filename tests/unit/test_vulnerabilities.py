@@ -159,7 +159,8 @@ def test_the_service_is_asked_for_no_less_than_is_meant(selection, finding):
 
 
 _NOT_CLOSED = {"status": {"$nin": ["Closed", "closed", "CLOSED"]}}
-_READY = {"$or": [{"is_retest": {"$in": ["Yes", "yes", "YES", True]}}, {"status": {"$in": ["Retest", "retest", "RETEST"]}}]}
+_READY = {"$or": [
+    {"is_retest": {"$in": ["Yes", "yes", "YES", True]}}, {"status": {"$in": ["Retest", "retest", "RETEST"]}}]}
 
 
 @pytest.mark.parametrize("statuses, conditions", [

@@ -9,8 +9,8 @@ from __future__ import annotations
 from ..diff import rounds_diff
 from ..errors import AttackForgeError, FateUnknown, NotProcessed, Refused, SSAPIError, StateError
 from ..rounds import (
-    CANCELLED, COMPLETED, REQUESTED, Round, as_result, doubled, holders_of, new_holder, other_windows, plan_finish,
-    plan_request, rounds_of, undecided,
+    CANCELLED, COMPLETED, REQUESTED, Round, as_result, changed_window, doubled, holders_of, new_holder, plan_finish,
+    plan_request, rounds_of, undecided, unknown_status,
 )
 from ..schemas import history_rows, request_body
 from ..vulnerabilities import READY, Finding, named
@@ -68,8 +68,10 @@ def _request(options, client, check_mode):
         if withdrawn or requested:
             error.facts["changed"] = True
         if withdrawn and not requested:
-            error.message = "%s was cancelled to be replaced, but then: %s Running the play again does the rest." % (
+            error.message = "%s was cancelled to be replaced, but then: %s" % (
                 " and ".join("Round %d" % one.number for one in withdrawn), error.message)
+            if "again is safe" not in error.message:
+                error.message += " Running the play again does the rest."
         raise
 
 
@@ -133,7 +135,7 @@ def _verify(client, options, plan, holder, rounds, body, message):
         _finish_round(client, options.project_id, one.number, CANCELLED)
         warnings.append("Round %d was requested twice at the same time; its double, round %d, was cancelled." % (
             holder.number, one.number))
-    return other_windows(options.wish, [holder]) + warnings
+    return unknown_status(holder) + changed_window(options.wish, holder) + warnings
 
 
 def _fate_unknown(failure, words, trouble, timeout, body):
@@ -173,6 +175,8 @@ def _finish_round(client, project_id, number, state):
             lost = lost or isinstance(failure, FateUnknown)
             if lost:
                 failure.facts["fate"] = "unknown"
+                failure.message += " It is not known whether round %d is %s now. Running the play again is safe." % (
+                    number, state)
             if not isinstance(failure, (FateUnknown, NotProcessed)):
                 raise
             attempt.failed(failure)
@@ -181,9 +185,10 @@ def _finish_round(client, project_id, number, state):
             if rounds is not None:
                 return rounds, words
             raise StateError(
-                "The service answered (%s), but round %d is not %s within %g s%s. Running the play again is safe."
+                "The service answered (%s), but round %d is not seen as %s within %g s%s. Running the play again is "
+                "safe."
                 % (words or "without words", number, state, client.timeout,
-                   " (%s)" % trouble.message.rstrip(".") if trouble else ""),
+                   " (the last look failed: %s)" % trouble.message.rstrip(".") if trouble else ""),
                 fate="unknown",
             )
 

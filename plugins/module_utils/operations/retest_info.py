@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 
 from ..errors import FateUnknown, NotProcessed, StateError
-from ..rounds import as_result, outcome_of, outcome_text, rounds_of
+from ..rounds import as_result, outcome_of, outcome_text, rounds_of, unknown_status
 from ..schemas import history_rows
 
 
@@ -24,9 +24,7 @@ def run(options, client, check_mode):
 
 
 def _doubts(one):
-    if not one.known:
-        yield "Round %d has the status '%s', which is neither open nor finished as far as is known." % (
-            one.number, one.status)
+    yield from unknown_status(one)
     if one.scope is None:
         yield "AttackForge does not tell which findings round %d holds, so how they fared is not known." % one.number
 
