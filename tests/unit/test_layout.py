@@ -23,7 +23,7 @@ HEADER = (
     "# SPDX-License-Identifier: GPL-3.0-or-later",
 )
 
-PURE = ("rounds", "vulnerabilities")
+PURE = ("rounds", "vulnerabilities", "windows", "diff", "errors", "redaction")
 
 # What of the standard library reaches a file, a socket, a process, a clock to wait on, or the environment.
 IMPURE = {
@@ -179,15 +179,26 @@ def test_the_documents_agree_with_the_requirements():
             assert bound == bounds[name], name_of(path)
 
 
-def test_the_tests_run_with_what_the_collection_asks_for():
-    pinned = (ROOT / "tests/requirements.txt").read_text(encoding="utf-8")
-    for line in requirements():
-        assert re.search(rf"^{line.split('>=')[0]}==", pinned, re.MULTILINE)
+def test_the_tests_run_with_the_lowest_versions_and_with_newer_ones():
+    for path in (ROOT / "tests/constraints").glob("*.txt"):
+        pinned = dict(re.findall(r"^([\w-]+)==([^\s;]+)", path.read_text(encoding="utf-8"), re.MULTILINE))
+        for name, bound in (line.split(">=") for line in requirements()):
+            assert (pinned[name] == bound) is (path.stem == "oldest"), path.name
 
 
-def test_the_two_files_of_pins_agree():
+def test_the_files_of_pins_agree():
     pins = {}
-    for name in ("tests/requirements.txt", "tests/sandbox/requirements.txt"):
+    for name in ("tests/requirements.txt", "tests/requirements-lint.txt", "tests/sandbox/requirements.txt"):
         text = (ROOT / name).read_text(encoding="utf-8")
         for package, version in re.findall(r"^([\w-]+)==([^\s;]+)$", text, re.MULTILINE):
             assert pins.setdefault(package.lower(), version) == version, f"{package} in {name}"
+
+
+def test_the_nightly_workflow_runs_every_cell_of_the_matrix():
+    assigned = {
+        target.id: ast.literal_eval(node.value) for node in tree_of(ROOT / "noxfile.py").body
+        if isinstance(node, ast.Assign) for target in node.targets if getattr(target, "id", "") in ("CELLS", "TARGETS")
+    }
+    workflow = yaml.safe_load((ROOT / ".github/workflows/matrix.yml").read_text(encoding="utf-8"))
+    cells = workflow["jobs"]["matrix"]["strategy"]["matrix"]["cell"]
+    assert cells == [*assigned["CELLS"], *(f"target-py{python}" for python in assigned["TARGETS"])]
