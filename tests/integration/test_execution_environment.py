@@ -1,0 +1,94 @@
+# Copyright (c) 2026 The attackforge.retest authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The image of docs/awx/execution-environment.yml, as far as it can be made without a container engine.
+
+The build context is made, its own script reads the installed artifact as it does in the image, and what it then tells
+pip to install is installed into a clean environment, in which a playbook of the collection runs.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from ansible.release import __version__ as core
+
+from tests.integration.plays import BIN, ROOT
+
+DEFINITION = ROOT / "docs/awx/execution-environment.yml"
+WISH = ("attackforge_retest_project_id=66333e1d110ab5acf8a4354e "
+        "attackforge_retest_vulnerability_ids=6639508f50523053f459d29f")
+
+
+def run(*command, folder=None, **environment):
+    # Nothing of the checkout may help.
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+    clean.pop("PYTHONPATH", None)
+    done = subprocess.run(
+        [str(word) for word in command], cwd=folder, env={**clean, **environment}, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+@pytest.fixture(scope="module", name="collections")
+def fixture_collections(tmp_path_factory):
+    """A collections path with the artifact in it, as ansible-galaxy lays it in the image."""
+    dist, path = tmp_path_factory.mktemp("dist"), tmp_path_factory.mktemp("collections")
+    run(sys.executable, ROOT / "tests/tools/build.py", dist)
+    run(BIN / "ansible-galaxy", "collection", "install", next(dist.iterdir()), "-p", path, "--offline")
+    return path
+
+
+@pytest.fixture(scope="module", name="context")
+def fixture_context(tmp_path_factory):
+    path = tmp_path_factory.mktemp("context")
+    run(BIN / "ansible-builder", "create", "-f", DEFINITION, "-c", path, "--output-filename", "Containerfile")
+    return path
+
+
+def test_of_the_collection_alone_ansible_builder_takes_no_voluptuous(collections):
+    """Why the definition names it. If this fails, the definition and its comments can lose it."""
+    told = yaml.safe_load(run(BIN / "ansible-builder", "introspect", collections))
+    assert [line.partition(" ")[0] for line in told["python"]] == ["requests>=2.31.0"]
+    assert told["system"] == []
+
+
+def test_the_image_gets_the_collection(context):
+    wanted = yaml.safe_load((context / "_build/requirements.yml").read_text(encoding="utf-8"))
+    assert wanted == {"collections": ["attackforge.retest"]}
+    assert "ansible-galaxy collection install" in (context / "Containerfile").read_text(encoding="utf-8")
+
+
+def test_the_image_gets_the_oldest_ansible_core_that_the_collection_takes_or_newer(context):
+    runtime = yaml.safe_load((ROOT / "meta/runtime.yml").read_text(encoding="utf-8"))
+    bound = re.match(r">=\d+\.\d+", runtime["requires_ansible"])[0]
+    text = (context / "Containerfile").read_text(encoding="utf-8")
+    assert 'ARG ANSIBLE_INSTALL_REFS="ansible-core%s ansible-runner"' % bound in text
+
+
+def test_what_it_installs_is_enough_for_a_playbook(context, collections, tmp_path, sandbox):
+    text = (context / "Containerfile").read_text(encoding="utf-8")
+    command = re.search(r"^RUN \$PYCMD /output/scripts/introspect.py introspect (.*)$", text, re.MULTILINE)[1]
+    arguments = [word.replace("/tmp/src", str(tmp_path)) for word in shlex.split(command)]
+    run(sys.executable, context / "_build/scripts/introspect.py", "introspect", *arguments, collections,
+        folder=context / "_build")
+    requirements = tmp_path / "requirements.txt"
+    assert {line.partition(">")[0] for line in requirements.read_text(encoding="utf-8").splitlines() if line} == {
+        "requests", "voluptuous"}
+
+    clean = tmp_path / "venv"
+    run(sys.executable, "-m", "venv", "--without-pip", clean)
+    run(sys.executable, "-m", "pip", "--python", clean / "bin/python", "install", "-qq", "--disable-pip-version-check",
+        "--no-input", "ansible-core==" + core, "-r", requirements)
+    run(clean / "bin/ansible-playbook", "attackforge.retest.request", "-e", WISH, folder=tmp_path, HOME=str(tmp_path),
+        ANSIBLE_COLLECTIONS_PATH=str(collections), ATTACKFORGE_BASE_URL=sandbox.url, ATTACKFORGE_API_KEY=sandbox.key)
+    assert sandbox.books()["open_rounds"] == [2]
