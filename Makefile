@@ -6,14 +6,27 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+# Which versions the tests run with: newest, middle or oldest; see tests/constraints.
+VERSIONS ?= newest
+# What else pytest is told.
+PYTEST ?=
 # How many processes run the tests.
 JOBS ?= 2
 # How many schedules the storm has, and where it begins.
 N ?= 1000
 SEED ?= 1
+# What has to pass before a release.
+CHECKS ?= test
 
-REQUIREMENTS := tests/requirements.txt $(wildcard tests/sandbox/requirements.txt)
+CONSTRAINTS := tests/constraints/$(VERSIONS).txt
+# The linters are for the newest alone.
+TOOLS := tests/requirements.txt $(if $(filter newest,$(VERSIONS)),tests/requirements-lint.txt)
+REQUIREMENTS := $(TOOLS) $(CONSTRAINTS) requirements.txt tests/sandbox/requirements.txt
+MEASURE = COVERAGE_RCFILE=tests/coverage.ini CHECKOUT='$(CURDIR)' $(PY) -m coverage
+PIP_INSTALL := -m pip install -qq --disable-pip-version-check --no-input
 READY := $(VENV)/.ready
+# ansible-rulebook has an environment of its own, with the Java that it needs.
+EDA := $(VENV)-eda
 PY := $(VENV)/bin/python
 LINK := .build/collections/ansible_collections/attackforge/retest
 
@@ -29,7 +42,8 @@ headline = @printf '\n==> %s\n\n' '$(1)'
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo sandbox test unit integration sanity lint docs-lint build eda storm bench mutants venv clean
+.PHONY: help demo sandbox test unit integration oldest sanity lint docs-lint docs build importer eda matrix coverage storm \
+	bench mutants release venv clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -41,16 +55,21 @@ demo: venv ## a release, its retest and its gate, against the sandbox on this ma
 sandbox: venv ## start the sandbox, a local AttackForge, and leave it running until Ctrl-C
 	@$(PY) -m tests.sandbox
 
-test: unit integration sanity lint docs-lint build ## everything below, stopping at the first that fails
+test: unit integration oldest eda sanity lint docs-lint build importer ## everything below, up to the first that fails
 	$(call headline,make test: passed)
 
 unit: venv ## unit tests
 	$(call headline,unit tests)
-	@$(PY) -m pytest tests/unit -n $(JOBS)
+	@$(PY) -m pytest tests/unit -n $(JOBS) $(PYTEST)
 
 integration: venv ## integration tests: real ansible-playbook runs against the sandbox
 	$(call headline,integration tests)
-	@$(PY) -m pytest tests/integration -n $(JOBS) --dist loadfile
+	@$(PY) -m pytest tests/integration -n $(JOBS) --dist loadfile $(PYTEST)
+
+# In an environment of its own beside the first. The whole of the integration tests is the matrix's.
+oldest: ## unit tests and the integration tests of Ansible's own machinery, with the oldest versions
+	@$(MAKE) --no-print-directory VERSIONS=oldest VENV='$(VENV)-oldest' unit
+	@$(MAKE) --no-print-directory VERSIONS=oldest VENV='$(VENV)-oldest' PYTEST='-m every_core' integration
 
 sanity: venv ## ansible-test sanity, every test, nothing ignored
 	$(call headline,ansible-test sanity)
@@ -67,14 +86,37 @@ docs-lint: venv ## the documentation of plugins and roles
 	$(call headline,lint of the documentation)
 	@$(VENV)/bin/antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs all .
 
+docs: venv ## the documentation as a site, in .build/site/html
+	$(call headline,documentation site)
+	@$(PY) $(PIP_INSTALL) -r docs/site/requirements.txt
+	@$(PY) docs/site/build.py .build/site
+
 build: venv ## the artifact, in dist
 	$(call headline,build)
 	@$(PY) tests/tools/build.py dist
 
-eda: $(LINK) ## the event sources with a real ansible-rulebook; needs Java 17
-	@'$(PYTHON)' -m venv .venv-eda
-	@.venv-eda/bin/python -m pip install -qq --disable-pip-version-check --no-input -r tests/requirements-eda.txt
-	@.venv-eda/bin/python -m pytest tests/eda
+importer: build ## the artifact, as Galaxy's importer sees it
+	$(call headline,import of the artifact)
+	@'$(PYTHON)' -m venv .venv-importer
+	@.venv-importer/bin/python $(PIP_INSTALL) -r tests/tools/requirements-importer.txt
+	@.venv-importer/bin/python tests/tools/importer.py dist
+
+eda: $(EDA)/.ready $(LINK) ## the event sources and the rulebooks, with a real ansible-rulebook
+	$(call headline,event sources and rulebooks)
+	@$(EDA)/bin/python -m pytest tests/eda -n $(JOBS) --dist worksteal
+
+matrix: venv ## every ansible-core on its Pythons, or one cell: make matrix CELL=2.17-py3.11
+	@$(PY) $(PIP_INSTALL) -r tests/tools/requirements-matrix.txt
+	@$(VENV)/bin/nox $(if $(CELL),--session $(CELL))
+
+coverage: venv ## which lines and branches of plugins the unit and integration tests run
+	$(call headline,coverage)
+	@rm -rf .build/coverage
+	@mkdir -p .build/coverage
+	@$(MEASURE) run -m pytest tests/unit tests/integration -n $(JOBS) --dist loadfile $(PYTEST)
+	@find .build/coverage -size 0 -delete  # of workers that Ansible ended while they wrote
+	@$(MEASURE) combine -q
+	@$(MEASURE) report
 
 storm: venv ## a large storm of random faults: make storm N=1000 SEED=1
 	@$(PY) -m tests.storm --runs $(N) --seed $(SEED)
@@ -83,8 +125,11 @@ bench: venv ## the collection side by side with uri tasks
 	@$(PY) -m tests.bench
 
 mutants: venv ## which small changes of the pure rooms no test notices; takes an hour
-	@$(PY) -m pip install -qq --disable-pip-version-check --no-input -r tests/tools/requirements-mutants.txt
+	@$(PY) $(PIP_INSTALL) -r tests/tools/requirements-mutants.txt
 	@$(PY) tests/tools/mutants.py
+
+release: venv ## the signed artifact of a version: make release VERSION=1.2.3 GPG_KEY=...
+	@$(PY) tests/tools/release.py '$(VERSION)' '$(GPG_KEY)' $(CHECKS)
 
 venv: $(READY) $(LINK)
 
@@ -93,7 +138,14 @@ $(READY): $(REQUIREMENTS) tests/tools/check_python.py
 	@'$(PYTHON)' tests/tools/check_python.py
 	$(call headline,install the tools into $(VENV))
 	@'$(PYTHON)' -m venv --clear '$(VENV)'
-	@$(PY) -m pip install -qq --disable-pip-version-check --no-input -r tests/requirements.txt
+	@$(PY) $(PIP_INSTALL) $(TOOLS:%=-r %) -c $(CONSTRAINTS)
+	@touch '$@'
+
+$(EDA)/.ready: tests/requirements-eda.txt tests/sandbox/requirements.txt tests/tools/check_python.py
+	@'$(PYTHON)' tests/tools/check_python.py
+	$(call headline,install ansible-rulebook and Java into $(EDA))
+	@'$(PYTHON)' -m venv --clear '$(EDA)'
+	@$(EDA)/bin/python $(PIP_INSTALL) -r tests/requirements-eda.txt
 	@touch '$@'
 
 $(LINK):
@@ -101,5 +153,6 @@ $(LINK):
 	@ln -sfn ../../../.. '$@'
 
 clean: ## remove all that make made
-	rm -rf .ansible .build .hypothesis .pytest_cache '$(VENV)' dist tests/output changelogs/.plugin-cache.yaml .coverage
+	rm -rf .ansible .build .hypothesis .pytest_cache dist tests/output changelogs/.plugin-cache.yaml .coverage
+	rm -rf '$(VENV)' '$(VENV)-oldest' '$(EDA)' .venv-importer
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -18,6 +18,7 @@ import yaml
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 BIN = Path(sys.executable).parent
+TARGET_PYTHON = os.environ.get("TARGET_PYTHON", sys.executable)  # what modules run on
 
 
 def task(name, module, **options):
@@ -86,7 +87,7 @@ class Plays:
         """Write an inventory of these hosts. Returns its path."""
         path = self.folder / "inventory.yml"
         connection = {"process": "local", "module": "elsewhere"}[self.mode]
-        facts = {"ansible_connection": connection, "ansible_python_interpreter": sys.executable}
+        facts = {"ansible_connection": connection, "ansible_python_interpreter": TARGET_PYTHON}
         path.write_text(yaml.safe_dump({"all": {"hosts": {host: facts for host in hosts}}}), encoding="utf-8")
         return path
 

@@ -12,6 +12,8 @@ import pytest
 
 from tests.integration.plays import Plays, task
 
+pytestmark = pytest.mark.every_core
+
 PROJECT = "66333e1d110ab5acf8a4354e"
 WEBAPP_1 = "6639508f50523053f459d29f"
 GOOD = dict(project_id=PROJECT, vulnerability_ids=[WEBAPP_1], retesting_window_start="2030-12-01",

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path, PurePosixPath
@@ -87,6 +88,15 @@ def test_it_holds_every_plugin_role_and_playbook(files):
         here = {file.relative_to(ROOT).as_posix() for file in (ROOT / folder).rglob("*") if file.is_file()}
         assert {name for name in here if "__pycache__" not in name and "/." not in name} <= held
     assert {"README.md", "LICENSE", "requirements.txt", "MANIFEST.json"} <= held
+
+
+def test_its_links_lead_somewhere(path, files):
+    root = path / "ansible_collections/attackforge/retest"
+    for page in (root / file for file in files if file.suffix == ".md"):
+        links = re.findall(r"\]\((?!https?:|#)([^)#]*)", page.read_text(encoding="utf-8"))
+        assert [link for link in links if not (page.parent / link).exists()] == [], page.name
+        # A hub shows it without the rest.
+        assert page != root / "README.md" or links == []
 
 
 def test_it_verifies_against_its_own_checksums(path):

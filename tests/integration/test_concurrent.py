@@ -74,7 +74,7 @@ def test_a_second_request_that_the_service_refuses_is_no_failure(race, sandbox):
 
 
 def test_rounds_that_share_some_findings_are_left_to_a_person(race, sandbox):
-    more = dict(REQUEST, vulnerability_ids=[*READY, "6639508f50523053f459d2a1"])
+    more = {**REQUEST, "vulnerability_ids": [*READY, "6639508f50523053f459d2a1"]}
     runs = race([task("request", "retest", on_duplicate="cancel", **REQUEST)],
                 [task("request", "retest", on_duplicate="cancel", **more)])
     assert {run.outcome("request") for run in runs} == {"changed"}

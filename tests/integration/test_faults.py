@@ -121,11 +121,11 @@ def cancel_tasks():
 
 
 def read_tasks():
-    quick = dict(REQUEST, timeout=0.5, retries=1)
+    quick = {**REQUEST, "timeout": 0.5, "retries": 1}
     for name, method in RIDDEN_OUT_AT:
         case = "%s once at %s" % (name, method)
         yield strike(case, method, RIDDEN_OUT[name])
-        yield task("%s: task" % case, "retest", **dict(quick, timeout=1))
+        yield task("%s: task" % case, "retest", **{**quick, "timeout": 1})
         yield steer("%s: then" % case, look=PROJECT)
     for name, method in ALWAYS_AT:
         case = "%s always at %s" % (name, method)
@@ -278,7 +278,7 @@ def test_a_success_that_is_none_is_not_believed(plays):
 def test_a_service_that_is_down_is_waited_for(plays, sandbox):
     run = plays.ok([
         steer("down", faults=[dict(fault="refuse", seconds=0.6)]),
-        task("request", "retest", **dict(REQUEST, retries=4)),
+        task("request", "retest", **{**REQUEST, "retries": 4}),
         steer("books", look=PROJECT),
     ])
     assert run.outcome("request") == "changed"
@@ -288,7 +288,7 @@ def test_a_service_that_is_down_is_waited_for(plays, sandbox):
 def test_a_round_that_appears_while_it_is_looked_for_is_found(plays, sandbox):
     """The history is looked at for as long as the timeout: from 4 s to 8 s after the request, and it appears at 7 s."""
     sandbox.fault("late_commit", "RequestNewProjectRetest", seconds=7)
-    run = plays.ok([task("request", "retest", **dict(REQUEST, timeout=4))])
+    run = plays.ok([task("request", "retest", **{**REQUEST, "timeout": 4})])
     assert run.outcome("request") == "changed", run.result("request")
     assert len(sandbox.log("RequestNewProjectRetest")) == 1
 

@@ -211,7 +211,7 @@ def test_a_history_of_ten_thousand_rounds_is_read(tmp_path):
          "rounds": rounds}]}
     with Sandbox(seed=seed) as sandbox:
         findings = [row["id"] for row in sandbox.books()["findings"]]
-        options = dict(REQUEST, vulnerability_ids=findings)
+        options = {**REQUEST, "vulnerability_ids": findings}
         begun = time.monotonic()
         run = Plays(tmp_path, sandbox).ok([
             task("request", "retest", **options), task("rerun", "retest", **options),

@@ -53,9 +53,8 @@ def fixture_run(tmp_path_factory, running_sandbox, pythons):
     inventory.write_text(yaml.safe_dump({"all": {"hosts": hosts}}), encoding="utf-8")
     web = {"hosts": "web*", "gather_facts": False}
     plays = [
-        dict(web, become=True, tasks=[
-            {"name": "role", "ansible.builtin.include_role": {"name": "attackforge.retest.attackforge_retest"}}],
-             vars=ROLE),
+        dict(web, become=True, vars=ROLE, tasks=[
+            {"name": "role", "ansible.builtin.include_role": {"name": "attackforge.retest.attackforge_retest"}}]),
         dict(web, tasks=[dict(task("delegated", "retest_info", **INFO), delegate_to="localhost", run_once=True)]),
         dict(web, hosts="app*", connection="local", tasks=[task("local", "retest_info", **INFO)]),
         dict(web, tasks=[task("there", "retest_info", **INFO) | {"ignore_unreachable": True}]),

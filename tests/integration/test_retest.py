@@ -40,7 +40,7 @@ def test_it_goes_round(anywhere, sandbox):
 
 
 def wish(*ids, **options):
-    return dict({"project_id": PROJECT, "vulnerability_ids": list(ids), **WINDOW}, **options)
+    return {"project_id": PROJECT, "vulnerability_ids": list(ids), **WINDOW, **options}
 
 
 def held(*ids, start="2030-12-01", end="2030-12-08"):

@@ -252,6 +252,7 @@ def test_requests_ca_bundle_is_used_and_ca_path_comes_before_it(tmp_path):
             assert "not trusted" in run.result("other")["msg"]
 
 
+@pytest.mark.every_core
 @pytest.mark.parametrize("mode", ["process", "module"])
 def test_the_key_is_in_no_list_of_processes_and_in_process_no_file_is_made_for_it(tmp_path, sandbox, mode):
     sandbox.reset(seed=SEED)

@@ -13,6 +13,8 @@ import pytest
 from tests.integration.plays import Plays, task
 from tests.sandbox.control import Sandbox
 
+pytestmark = pytest.mark.every_core
+
 PROJECT = "66333e1d110ab5acf8a4354e"
 KINDS = ("good", "expired", "wrong_host", "old_version")
 # {what is tried: (the kind of server, with its CA, further options, what the error says or None)}

@@ -45,7 +45,7 @@ class Sandbox:
         prefix: str = "",
         host: str = "127.0.0.1",
         python: str = sys.executable,
-        start_timeout: float = 30,
+        start_timeout: float = 90,
     ) -> None:
         self._seed = seed
         self._switches = switches or {}

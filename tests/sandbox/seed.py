@@ -14,6 +14,7 @@ import typing
 import yaml
 
 from . import dates
+from .events import NAMES as EVENT_NAMES
 from .methods import NAMES as METHOD_NAMES
 from .switches import Switches
 from .world import (
@@ -161,8 +162,9 @@ def _add_key(world: World, entry: _Map) -> None:
     grants = entry.take("grants", (list, str), "all")
     if grants != "all":
         for name in grants if isinstance(grants, list) else [grants]:
-            if name not in METHOD_NAMES:
-                raise SeedError(f"{entry.place}.grants: {name!r} is not one of all, {', '.join(METHOD_NAMES)}")
+            if name not in (*METHOD_NAMES, *EVENT_NAMES):
+                known = ", ".join((*METHOD_NAMES, *EVENT_NAMES))
+                raise SeedError(f"{entry.place}.grants: {name!r} is not one of all, {known}")
     projects = entry.take("projects", (list, str), "all")
     if projects != "all":
         for name in projects if isinstance(projects, list) else [projects]:

@@ -13,11 +13,18 @@ import tempfile
 from pathlib import Path
 
 from checkout import copy_to
+from links import with_full_links
 
 
 def main(output: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         source = copy_to(Path(scratch) / 'retest')
+        # A hub shows the README alone, and of the repository the guides have each other alone.
+        for page in [source / 'README.md', *source.glob('docs/*.md')]:
+            folder = '' if page.name == 'README.md' else 'docs'
+            text = page.read_text(encoding='utf-8')
+            page.write_text(
+                with_full_links(text, folder, lambda path: bool(folder) and path.startswith('docs/')), encoding='utf-8')
         built = Path(scratch) / 'built'
         subprocess.run(
             [str(Path(sys.executable).with_name('ansible-galaxy')), 'collection', 'build', '--output-path', str(built)],

@@ -68,6 +68,7 @@ def test_wrong_projects(project, message):
     [
         ([{"label": "a", "key": "short"}], "at least 8 characters"),
         ([{"label": "a", "key": "aaaaaaaa", "grants": ["Everything"]}], "'Everything' is not one of all"),
+        ([{"label": "a", "key": "aaaaaaaa", "grants": ["project-retest-done"]}], "'project-retest-done' is not one of"),
         ([{"label": "a", "key": "aaaaaaaa", "projects": ["x"]}], "there is no project 'x'"),
         ([*KEYS, *KEYS], "there twice"),
         ([], "at least one key"),
@@ -77,6 +78,12 @@ def test_wrong_projects(project, message):
 def test_wrong_keys(keys, message):
     with pytest.raises(seed.SeedError, match=message):
         build({"name": "x", "code": "X"}, keys=keys)
+
+
+def test_a_key_is_granted_methods_and_events_one_by_one():
+    granted = ["GetProjectById", "project-retest-completed"]
+    world = build({"name": "x", "code": "X"}, keys=[{"label": "a", "key": "aaaaaaaa", "grants": granted}])
+    assert world.keys["aaaaaaaa"].grants == frozenset(granted)
 
 
 def test_every_switch_takes_its_choices_and_nothing_else():
