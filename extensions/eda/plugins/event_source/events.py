@@ -81,8 +81,9 @@ options:
     default: []
   from:
     description:
-      - From when on events are wanted at the very first start, V(now), which reaches back 10 seconds because clocks
-        differ, or an ISO 8601 time. Where O(state_file) exists, that decides.
+      - From when on events are wanted at the very first start, V(now) or an ISO 8601 time. Because clocks differ,
+        V(now) reaches back 10 seconds, and further where the service's clock is behind.
+      - Where O(state_file) exists, that decides.
     type: str
     default: now
   heartbeat_timeout:

@@ -19,8 +19,7 @@ from urllib.parse import urlsplit
 from jsonschema import Draft202012Validator
 
 from .errors import OptionsError
-from .happenings import OVERLAP
-from .windows import parse_instant, present
+from .windows import parse_instant
 
 API_ROOT = "/api/ss"
 ENVIRONMENT = ("base_url", "api_key", "validate_certs", "ca_path", "timeout")
@@ -162,8 +161,7 @@ def _projects(values):
 
 
 def _start(value):
-    # The clocks here and there may differ a little.
-    return present() - OVERLAP if value.strip().lower() == "now" else parse_instant(value)
+    return None if value.strip().lower() == "now" else parse_instant(value)
 
 
 def _state_file(value):

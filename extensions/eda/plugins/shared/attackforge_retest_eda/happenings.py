@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 
 from datetime import timedelta
 from typing import NamedTuple, Optional
@@ -23,8 +24,10 @@ NAMES = {status: name for name, status in STATUSES.items()}
 
 # How far a replay reaches back behind the last event: events of the same instant, and such as overtook each other, are
 # then told again rather than lost. What was seen is recognised.
-OVERLAP = timedelta(seconds=10)
-MARKS = 200  # kept at least, however old
+OVERLAP = timedelta(minutes=1)
+MARGIN = timedelta(seconds=10)  # before the start, because clocks differ
+MARKS = 1000  # kept at least, however old
+_OLDEST = 2000  # the year; a date before it is one that nobody has set
 
 _RANK = {REQUESTED: 0, COMPLETED: 1, CANCELLED: 1}
 
@@ -41,18 +44,21 @@ class Position:
     @property
     def resume(self):
         """The instant from which on the service is to replay."""
-        return self.since if self.last is None else max(self.since, self.last - OVERLAP)
+        if self.last is None or self.last - self.since < OVERLAP:
+            return self.since
+        return self.last - OVERLAP
 
-    def take(self, method, params):
+    def take(self, method, params, now):
         """Note an event. Returns whether it is a new one."""
         mark = fingerprint(method, params)
         if mark in self.marks:
             return False
         instant = timestamp_of(params) or self.last or self.since
+        reached = min(instant, now)  # one event with a date far ahead must not keep a replay from the others
         if self.last is None:
             # The first event: now it is known what time it is there.
-            self.since, self.last = self.since if self.since <= instant else instant - OVERLAP, instant
-        self.last = max(self.last, instant)
+            self.since, self.last = self.since if self.since <= reached else reached - MARGIN, reached
+        self.last = max(self.last, reached)
         self.marks[mark] = instant
         for old in list(self.marks)[:-MARKS]:
             if self.marks[old] >= self.resume:
@@ -85,9 +91,10 @@ class Position:
 def timestamp_of(params):
     """The instant of an event, or None."""
     try:
-        return parse_instant(params["timestamp"])
+        instant = parse_instant(params["timestamp"])
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
+    return instant if instant.year >= _OLDEST else None
 
 
 def fingerprint(method, params):
@@ -114,28 +121,46 @@ def retest_of(method, params):
     """The plain names of a round's event, or None where it is another event."""
     if method not in STATUSES:
         return None
-    data = _dict(_dict(params).get("data"))
-    window = _dict(data.get("retest_window"))
-    return {
-        "project_id": _id(data.get("project_id")),
-        "round": _number(data.get("round")),
-        "status": STATUSES[method],
-        "retesting_window_start": _instant(window.get("start_date")),
-        "retesting_window_end": _instant(window.get("end_date")),
-        "vulnerabilities": [
-            {"id": _id(one.get("id")), "alternate_id": one.get("alternate_id"), "title": one.get("title")}
-            for one in _dicts(data.get("vulnerabilities_in_scope"))
-        ],
-    }
+    said = _said(params)
+    return _retest(said.get("project_id", _dict(said.get("project")).get("id")), STATUSES[method], said)
 
 
 def projects_of(params):
     """The ids of the projects that an event names, wherever it does."""
-    data = _dict(_dict(params).get("data"))
-    found = [data.get("project_id"), data.get("vulnerability_project_id"), _dict(data.get("project")).get("id")]
+    said = _said(params)
+    found = [said.get("project_id"), said.get("vulnerability_project_id"), _dict(said.get("project")).get("id")]
     for name in ("projects", "vulnerability_projects"):
-        found += [one.get("id", one.get("project_id")) for one in _dicts(data.get(name))]
+        found += [one.get("id", one.get("project_id")) for one in _dicts(said.get(name))]
     return {_id(one) for one in found if one}
+
+
+def _said(params):
+    """All that an event says, whatever it is wrapped in."""
+    said = dict(_dict(params))
+    for wrapper in ("data", "retest"):
+        said.update(_dict(said.get(wrapper)))
+    return said
+
+
+def _retest(project_id, status, said):
+    """A round as a rulebook sees it, out of an event or a row of the history."""
+    window = _dict(said.get("retest_window"))
+    scope = said.get("vulnerabilities_in_scope", said.get("retesting_round_vulnerabilities"))
+    return {
+        "project_id": _id(project_id),
+        "round": _number(said.get("round", said.get("retesting_round"))),
+        "status": status,
+        "retesting_window_start": _instant(window.get("start_date", said.get("retesting_window_start"))),
+        "retesting_window_end": _instant(window.get("end_date", said.get("retesting_window_end"))),
+        "vulnerabilities": [
+            {
+                "id": _id(one.get("id", one.get("vulnerability_id"))),
+                "alternate_id": one.get("alternate_id", one.get("vulnerability_alternate_id")),
+                "title": one.get("title", one.get("vulnerability_title")),
+            }
+            for one in _dicts(scope)
+        ],
+    }
 
 
 class Step(NamedTuple):
@@ -181,18 +206,7 @@ def event_of_step(project_id, step, row, now):
     return {
         "name": NAMES[step.status],
         "timestamp": format_instant(now),
-        "retest": {
-            "project_id": project_id,
-            "round": step.number,
-            "status": step.status,
-            "retesting_window_start": _instant(row.get("retesting_window_start")),
-            "retesting_window_end": _instant(row.get("retesting_window_end")),
-            "vulnerabilities": [
-                {"id": _id(one.get("vulnerability_id")), "alternate_id": one.get("vulnerability_alternate_id"),
-                 "title": one.get("vulnerability_title")}
-                for one in _dicts(row.get("retesting_round_vulnerabilities"))
-            ],
-        },
+        "retest": _retest(project_id, step.status, row),
         "payload": row,
     }
 
@@ -210,7 +224,9 @@ def _id(value) -> Optional[str]:
 
 
 def _number(value) -> Optional[int]:
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
+    if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,9}\s*", value):
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 

@@ -13,6 +13,8 @@ import random
 import ssl
 
 from contextlib import asynccontextmanager
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -21,6 +23,7 @@ import aiohttp
 from .arguments import API_ROOT
 from .errors import FateUnknown, Refused
 from .redaction import hide
+from .windows import present
 
 USER_AGENT = "attackforge.retest (Ansible event source)"
 MAX_ANSWER = 96 * 1024 * 1024  # bytes
@@ -68,12 +71,14 @@ class Service:
         self._settings = settings
         self._url = urlsplit(settings.base_url)
         self._tls = _tls(settings) if self._url.scheme == "https" else None
+        self.ahead = timedelta(0)  # how far the clock here is ahead of the service's, a day at most
 
     @asynccontextmanager
     async def session(self):
         """A session that goes to the service and nowhere else."""
         trace = aiohttp.TraceConfig()
         trace.on_request_redirect.append(_stop_at_redirect)
+        trace.on_request_end.append(self._note_clock)
         connector = aiohttp.TCPConnector(ssl=self._tls) if self._tls else aiohttp.TCPConnector()
         session = aiohttp.ClientSession(
             connector=connector, trace_configs=[trace], cookie_jar=aiohttp.DummyCookieJar(),
@@ -83,6 +88,13 @@ class Service:
             yield session
         finally:
             await session.close()
+
+    async def _note_clock(self, session, context, params):
+        try:
+            ahead = present() - parsedate_to_datetime(params.response.headers["Date"])
+        except (KeyError, ValueError, TypeError):
+            return  # it does not tell
+        self.ahead = min(max(ahead, timedelta(0)), timedelta(days=1))
 
     async def open_events(self, session):
         """Open the WebSocket of the Events API."""

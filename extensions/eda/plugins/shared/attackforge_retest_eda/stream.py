@@ -18,7 +18,7 @@ import aiohttp
 
 from .errors import FateUnknown, Refused, SSAPIError
 from .handover import Handover
-from .happenings import Position, event_of, projects_of
+from .happenings import MARGIN, Position, event_of, projects_of
 from .redaction import hide
 from .service import Backoff, Service, within
 from .state import StateFile
@@ -29,6 +29,8 @@ SUBSCRIBE_TIMEOUT = 5.0  # seconds; the vendor's clients give up then
 _CLOSE_TIMEOUT = 2.0
 _METHOD = "Events API"
 _ENDS = (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR)
+_INTERNAL_ERROR = -32603  # as JSON-RPC numbers it
+_DEEPEST = 100  # levels of lists and objects in a message; deeper ones would be too much for what comes after
 
 logger = logging.getLogger(SOURCE)
 
@@ -53,7 +55,8 @@ class _Stream:
 
     async def run(self):
         kept = self._state.load(Position.of_state)
-        self._done = kept or Position(self._settings.start)  # what the rules have seen
+        self._now = None if kept or self._settings.start else present() - MARGIN
+        self._done = kept or Position(self._settings.start or self._now)  # what the rules have seen
         self._read = self._done.copy()  # what has been read
         self._state.save(self._done.as_state())
         tasks = [asyncio.ensure_future(self._keep_reading()), asyncio.ensure_future(self._hand_over())]
@@ -77,7 +80,7 @@ class _Stream:
                 keep()
 
     def _keep(self, method, params):
-        self._done.take(method, params)
+        self._done.take(method, params, present())
         self._state.save(self._done.as_state())
 
     def _wanted(self, method, params):
@@ -93,13 +96,21 @@ class _Stream:
         while True:
             try:
                 async with self._service.session() as session:
-                    await self._read_connection(await self._service.open_events(session))
+                    socket = await self._service.open_events(session)
+                    self._set_clock()
+                    await self._read_connection(socket)
             except SSAPIError as error:
                 # Once it has worked, a refusal may be a moment's trouble, such as a page for maintenance.
                 if isinstance(error, Refused) and not self._worked:
                     raise
                 logger.warning("%s Trying again.", error.message)
                 await self._backoff.pause(error.retry_after or 0.0)
+
+    def _set_clock(self):
+        """Where the clock here is ahead of the service's, "now" is a time that its events have yet to reach."""
+        if self._now is not None and self._read.last is None:
+            self._done.since = self._read.since = min(self._read.since, self._now - self._service.ahead)
+            self._state.save(self._done.as_state())
 
     async def _read_connection(self, socket):
         """Subscribe, and read until the connection ends, which is always an error."""
@@ -117,7 +128,7 @@ class _Stream:
                 for message in _messages(await self._receive(socket, patience, answer_by is not None)):
                     if "method" in message:
                         await self._told(socket, message)
-                    elif message.get("id") == subscription:
+                    elif answer_by is not None and _answers(message, subscription):
                         self._answered(message)
                         answer_by = None
                 if answer_by is not None and time.monotonic() >= answer_by:
@@ -130,40 +141,54 @@ class _Stream:
 
     async def _receive(self, socket, patience, subscribing):
         try:
-            frame = await socket.receive(timeout=patience)
+            # Pings are no sign of life, so the time that aiohttp would count anew after each is not enough.
+            frame = await within(patience, socket.receive())
         except (asyncio.TimeoutError, TimeoutError):
             if subscribing:
                 raise _no_answer() from None
             raise FateUnknown(
                 "%s: silence for %g s, not even a heartbeat." % (_METHOD, patience), method=_METHOD) from None
+        except (aiohttp.ClientError, OSError):
+            raise _ended() from None  # before aiohttp could answer a ping
         if frame.type in _ENDS:
-            raise FateUnknown("%s: the connection has ended." % _METHOD, method=_METHOD)
+            raise _ended(self._last_words(frame, socket))
         return frame.data
+
+    def _last_words(self, frame, socket):
+        """Why the service closed the connection, if it said so."""
+        words = self._hidden(frame.extra or "")
+        return " (%s%s)" % (socket.close_code, words and " " + words) if socket.close_code else ""
 
     async def _send(self, socket, message):
         try:
             await socket.send_str(json.dumps(dict(message, jsonrpc="2.0")))
         except (aiohttp.ClientError, OSError):
-            raise FateUnknown("%s: the connection has ended." % _METHOD, method=_METHOD) from None
+            raise _ended() from None
 
     async def _told(self, socket, message):
         method, params = message["method"], message.get("params")
+        if isinstance(params, list) and len(params) == 1:
+            params = params[0]
         if method == "heartbeat":
             if "id" in message:
                 await self._send(socket, {"result": format_instant(present()), "id": message["id"]})
             self._backoff.reset()
         elif method in self._settings.events and isinstance(params, dict):
             self._backoff.reset()
-            if self._read.take(method, params):
+            if self._read.take(method, params, present()):
                 self._waiting.put_nowait((method, params))
         else:
             logger.debug("A message that nobody asked for: %.60r", method)
 
     def _answered(self, message):
         """Hold that each event is subscribed to: access is granted event by event."""
-        if message.get("error") is not None:
-            error = message["error"]
-            words = error.get("message") if isinstance(error, dict) else error
+        error = message.get("error")
+        if error is not None:
+            error = error if isinstance(error, dict) else {"message": error}
+            words = error.get("message")
+            if error.get("code") == _INTERNAL_ERROR:
+                raise FateUnknown(
+                    "%s: subscribing got an error of the service: %s." % (_METHOD, self._hidden(words)), method=_METHOD)
             raise self._not_granted(self._settings.events, words)
         result = message.get("result")
         if isinstance(result, list) and all(isinstance(name, str) for name in result):
@@ -171,9 +196,13 @@ class _Stream:
             if missing:
                 raise self._not_granted(missing, "it has left them out")
         self._worked = True
+        self._backoff.reset()
+
+    def _hidden(self, words):
+        return hide(" ".join(str(words).split()), self._settings.api_key)[:200].rstrip(".")
 
     def _not_granted(self, events, words):
-        words = hide(" ".join(str(words).split()), self._settings.api_key)[:200].rstrip(".")
+        words = self._hidden(words)
         return Refused(
             "%s: the service does not subscribe this key to %s: %s. An administrator of AttackForge grants access "
             "event by event." % (_METHOD, ", ".join(events), words), method=_METHOD, detail=words)
@@ -183,13 +212,28 @@ def _no_answer():
     return FateUnknown("%s: subscribing got no answer within %g s." % (_METHOD, SUBSCRIBE_TIMEOUT), method=_METHOD)
 
 
+def _ended(why=""):
+    return FateUnknown("%s: the connection has ended%s." % (_METHOD, why), method=_METHOD)
+
+
+def _answers(message, subscription):
+    """Whether this is the answer to the subscription. An error may say that not even an id could be read."""
+    return message.get("id") == subscription or (message.get("id") is None and message.get("error") is not None)
+
+
 def _messages(data):
     """The JSON-RPC messages in a frame. What is none is left out."""
     try:
         found = json.loads(data)
     except (ValueError, TypeError, RecursionError):
         found = None
-    found = [one for one in (found if isinstance(found, list) else [found]) if isinstance(one, dict)]
-    if not found:
-        logger.warning("%s: a frame that is no JSON-RPC message was left out.", _METHOD)
-    return found
+    found = found if isinstance(found, list) else [found]
+    messages = [one for one in found if isinstance(one, dict) and not _is_deep(one, _DEEPEST)]
+    if len(messages) < len(found) or not found:
+        logger.warning("%s: what is no JSON-RPC message was left out.", _METHOD)
+    return messages
+
+
+def _is_deep(value, levels):
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return levels == 0 or any(_is_deep(one, levels - 1) for one in inner)
