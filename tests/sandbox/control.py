@@ -224,10 +224,11 @@ class Sandbox:
             try:
                 code, document = self._send(http, f"{self.control}/{path}", body, {}, 30)
                 break
-            except urllib.error.URLError as error:
-                refused = isinstance(error.reason, ConnectionRefusedError)
-                if not refused or self._ended() or time.monotonic() > end:
-                    raise SandboxError(f"the sandbox does not answer: {error.reason}") from error
+            except (urllib.error.URLError, ConnectionError) as error:
+                # While it shuts its door it closes what is idle or waits; what was read is answered.
+                reason = getattr(error, "reason", error)
+                if not isinstance(reason, ConnectionError) or self._ended() or time.monotonic() > end:
+                    raise SandboxError(f"the sandbox does not answer: {reason}") from error
                 time.sleep(0.05)
         if code >= 400:
             raise SandboxError(document.get("error", document) if isinstance(document, dict) else document)

@@ -118,8 +118,10 @@ class Server(uvicorn.Server):
         loop = asyncio.get_running_loop()
         self._shut_until = max(self._shut_until, loop.time() + seconds)
         if self._door is not None:
-            door, self._door = self._door, None
-            door.close()
+            # Not door.close(): a connection that was accepted this moment would then be kept and never served.
+            self._door = None
+            loop.remove_reader(self._listener.fileno())
+            self._listener.close()
             # Bound but not listening: connects are refused, and nobody else can take the port meanwhile.
             placeholder = bind(self._family, self._address)
             self._reopening = loop.create_task(self._reopen(placeholder))
@@ -131,6 +133,7 @@ class Server(uvicorn.Server):
         try:
             while loop.time() < self._shut_until:
                 await asyncio.sleep(self._shut_until - loop.time())
+            self._listener = listener
             await self._open_door(listener)
         except asyncio.CancelledError:
             listener.close()

@@ -66,7 +66,7 @@ def _call(http, path, body=None):
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             raise AssertionError(error.read().decode("utf-8", "replace")) from None
-        except urllib.error.URLError:  # it refuses connections, for a time
+        except (urllib.error.URLError, ConnectionError):  # it refuses connections, for a time
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
