@@ -135,8 +135,8 @@ class Client:
             for finding in self.vulnerabilities(project_id, _joined(query, conditions), details):
                 begun = True
                 yield finding
-        except (Refused, FateUnknown) as refusal:
-            if begun or not conditions or refusal.http_status not in (400, 422, 500):
+        except Refused as refusal:
+            if begun or not conditions or refusal.http_status not in (400, 422):
                 raise
             yield from self.vulnerabilities(project_id, query, details)
 
