@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import os
+
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -16,9 +18,11 @@ from hypothesis import strategies as st
 
 from ansible_collections.attackforge.retest.plugins.module_utils.errors import UnexpectedAnswer
 from ansible_collections.attackforge.retest.plugins.module_utils.schemas import (
-    connection_mistakes, connection_options, history_rows, request_body, retest_mistakes, retest_options,
-    vulnerabilities_page, words_of,
+    connection_mistakes, connection_options, history_rows, marking_mistakes, marking_options, request_body,
+    retest_mistakes, retest_options, rounds_mistakes, rounds_options, selection_mistakes, selection_options,
+    vulnerabilities_page, vulnerability, words_of,
 )
+from ansible_collections.attackforge.retest.plugins.module_utils.vulnerabilities import Marking
 from ansible_collections.attackforge.retest.plugins.module_utils.windows import Window
 
 PROJECT = "66333e1d110ab5acf8a4354e"
@@ -30,6 +34,13 @@ CONNECTION = dict(base_url="https://tenant.attackforge.com", api_key="key", vali
                   timeout=30.0, retries=4)
 RETEST = dict(project_id=PROJECT, state="requested", vulnerability_ids=[A], retesting_window_start="2026-12-01",
               retesting_window_end=None, round=None, on_window_change="keep", on_duplicate="warn", preflight=True)
+
+SELECTION = dict(project_id=PROJECT, ids=None, alternate_ids=None, priorities=None, status=None, tags=None, assets=None,
+                 title=None, query=None, include_details=False)
+MARKING = dict(project_id=PROJECT, vulnerability_ids=[A], status="retest", remediation_note="Fixed.",
+               note_type="plaintext")
+ROUNDS = dict(project_id=PROJECT, round=None, status=None, outcome=True, wait=False, wait_timeout=3600.0,
+              wait_interval=60.0)
 
 
 def mistake(judge, option, **params):
@@ -44,6 +55,18 @@ def connection(**params):
 
 def retest(**params):
     return retest_mistakes(dict(RETEST, **params), NOW)
+
+
+def selection(**params):
+    return selection_mistakes(dict(SELECTION, **params), NOW)
+
+
+def marking(**params):
+    return marking_mistakes(dict(MARKING, **params), NOW)
+
+
+def rounds(**params):
+    return rounds_mistakes(dict(ROUNDS, **params), NOW)
 
 
 # Connection
@@ -80,6 +103,16 @@ def test_a_bad_base_url_is_named_with_the_reason(url, words):
     assert words in message
 
 
+@pytest.mark.parametrize("url, message", [
+    ("https://user@host", "holds a user name or password, which the service does not use; give it as "
+     "https://tenant.attackforge.com"),
+    ("http://host", "'http://host' would send the key in clear text; use https:// (http:// is for loopback only)"),
+    ("https://host/api/ss", "'https://host/api/ss' ends in /api/ss, which is added here; leave it out"),
+])
+def test_a_bad_base_url_is_told_what_to_be(url, message):
+    assert connection(base_url=url) == ["base_url: " + message]
+
+
 def test_a_password_in_base_url_is_not_told():
     for url in ("https://user:hidden@host", "user:hidden@host", "https://user:hidden@ho st", "ftp://user:hidden@host"):
         assert "hidden" not in mistake(connection, "base_url", base_url=url)
@@ -91,6 +124,11 @@ def test_a_bad_key_is_named_and_not_told(key):
     assert "s3cr" not in message and "3t" not in message
 
 
+@pytest.mark.parametrize("key", [" key", "key ", "key\n", "\tkey"])
+def test_white_space_around_a_key_is_told_with_the_remedy(key):
+    assert "trim" in mistake(connection, "api_key", api_key=key)
+
+
 @pytest.mark.parametrize("option, value", [
     ("timeout", 0.0), ("timeout", -1.0), ("timeout", 3601.0), ("timeout", float("nan")), ("timeout", float("inf")),
     ("retries", -1), ("retries", 21),
@@ -100,9 +138,23 @@ def test_a_number_out_of_bounds_is_named_with_its_bounds(option, value):
     assert ("3600" if option == "timeout" else "20") in message
 
 
+@pytest.mark.parametrize("option, value", [
+    ("timeout", 0.1), ("timeout", 1.0), ("timeout", 3600.0), ("timeout", 3599.5), ("retries", 0), ("retries", 20),
+])
+def test_a_number_at_a_bound_is_within_it(option, value):
+    assert connection(**{option: value}) == []
+
+
 def test_a_ca_path_that_is_not_there_is_named():
-    assert "/no/such/file" in mistake(connection, "ca_path", ca_path="/no/such/file")
+    assert connection(ca_path="/no/such/file") == [
+        "ca_path: there is no file or folder '/no/such/file' where this task runs"]
     assert connection(ca_path=__file__) == []
+
+
+def test_a_ca_path_that_must_not_be_read_is_named(monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.R_OK)  # root may read whatever it likes
+    assert connection(ca_path=__file__) == [
+        "ca_path: %r cannot be read by the user that runs this task" % __file__]
 
 
 def test_every_mistake_of_a_connection_is_told_at_once():
@@ -202,6 +254,107 @@ def test_values_of_another_type_raise_nothing(params):
                              api_key=params.get("state"), retries=params.get("preflight")))
 
 
+def test_an_empty_list_is_told_to_mean_the_open_round():
+    for state in ("cancelled", "completed"):
+        message = mistake(retest, "vulnerability_ids", state=state, vulnerability_ids=[])
+        assert message == "vulnerability_ids: is empty; leave it out to mean the one open round"
+
+
+def test_a_window_that_is_over_matters_to_a_request_alone():
+    for state in ("cancelled", "completed"):
+        assert retest(state=state, retesting_window_start="2026-11-01", retesting_window_end="2026-11-10") == []
+
+
+# The options of the other modules
+
+
+def test_a_selection_is_read_without_what_is_written_twice():
+    given_words = dict(ids=[B.upper(), A, B], alternate_ids=[" WEB-1 ", "WEB-1"], priorities=["High"],
+                       status=["open", "open"], tags=["x"], assets=["host"], title=" Login", query=" {a: 1}\n")
+    project_id, made, details = selection_options(dict(SELECTION, include_details=True, **given_words), NOW)
+    assert (project_id, details) == (PROJECT, True)
+    assert (made.ids, made.alternate_ids, made.priorities) == ((B, A), ("WEB-1",), ("High",))
+    assert (made.statuses, made.tags, made.assets) == (("open",), ("x",), ("host",))
+    assert (made.title, made.query) == (" Login", "{a: 1}")
+
+
+def test_a_selection_may_select_nothing_out_or_everything():
+    assert selection_options(SELECTION, NOW)[1].ids == ()
+    assert selection_options(dict(SELECTION, tags=[]), NOW)[1] is None
+
+
+@pytest.mark.parametrize("option, value, words", [
+    ("project_id", "x", "'x' is not an id of AttackForge, which has 24 hexadecimal digits"),
+    ("ids", ["x"], "'x' is not an id of AttackForge, which has 24 hexadecimal digits"),
+    ("alternate_ids", [" "], "is empty"), ("priorities", [""], "is empty"), ("tags", ["\t"], "is empty"),
+    ("assets", ["a", ""], "is empty"),
+    ("title", "", "is empty, which would mean every finding; leave it out"),
+    ("title", " ", "is empty, which would mean every finding; leave it out"),
+    ("title", "(", "'(' is no regular expression (missing ), unterminated subpattern at position 0)"),
+    ("query", "priority", "'priority' is no query of AttackForge, such as { priority: { $eq: \"High\" } }"),
+    ("query", "{", "'{' is no query of AttackForge, such as { priority: { $eq: \"High\" } }"),
+    ("query", "}", "'}' is no query of AttackForge, such as { priority: { $eq: \"High\" } }"),
+])
+def test_each_mistake_of_a_selection_names_its_option(option, value, words):
+    assert mistake(selection, option, **{option: value}).partition(": ")[2] == words
+
+
+@pytest.mark.parametrize("title", ["(" * 4000 + ")" * 4000, "a{%s}" % ("9" * 30)])
+def test_an_expression_that_python_cannot_hold_is_a_mistake(title):
+    assert "is no regular expression" in mistake(selection, "title", title=title)
+
+
+@pytest.mark.parametrize("option, more, words", [
+    ("vulnerability_ids", dict(vulnerability_ids=[]), "name at least one finding"),
+    ("vulnerability_ids", dict(vulnerability_ids=["x"]), "'x' is not an id of AttackForge, which has 24 hexadecimal "
+     "digits"),
+    ("status", dict(status=None, remediation_note=None),
+     "neither status nor remediation_note is given, so there is nothing to do"),
+    ("remediation_note", dict(remediation_note=" \n"), "is empty"),
+    ("remediation_note", dict(remediation_note="", status=None), "is empty"),
+])
+def test_each_mistake_of_a_marking_names_its_option(option, more, words):
+    assert mistake(marking, option, **more).partition(": ")[2] == words
+
+
+def test_every_mistake_of_a_marking_is_told_at_once():
+    found = marking(vulnerability_ids=[], remediation_note=" ", project_id="x")
+    assert [one.partition(":")[0] for one in found] == ["project_id", "vulnerability_ids", "remediation_note"]
+
+
+def test_a_marking_may_be_a_status_or_a_note():
+    assert marking(status=None) == [] and marking(remediation_note=None) == []
+    assert marking_options(dict(MARKING, vulnerability_ids=[B, A, B]), NOW) == (
+        PROJECT, Marking((B, A), "retest", "Fixed.", "plaintext"))
+
+
+@pytest.mark.parametrize("option", ["wait_timeout", "wait_interval"])
+@pytest.mark.parametrize("value", [0, 0.0, -1, float("nan"), float("inf"), float("-inf")])
+def test_a_wait_needs_a_time_that_passes(option, value):
+    assert mistake(rounds, option, **{option: value}) == "%s: %s is not a number of seconds above 0" % (option, value)
+
+
+@pytest.mark.parametrize("value", [0.5, 1, 1e9])
+def test_a_wait_may_be_short_or_long(value):
+    assert rounds(wait_timeout=value, wait_interval=value) == []
+    assert rounds_options(dict(ROUNDS, wait_timeout=value), NOW).wait_timeout == value
+
+
+def test_the_options_of_the_rounds_are_read():
+    made = rounds_options(dict(ROUNDS, round=2, status="completed"), NOW)
+    assert made == (PROJECT, 2, "completed", True, False, 3600.0, 60.0)
+    assert mistake(rounds, "round", round=0) == "round: 0 is no round; they are counted from 1"
+
+
+@given(st.dictionaries(
+    st.sampled_from(sorted({*SELECTION, *MARKING, *ROUNDS})),
+    st.none() | st.booleans() | st.integers() | st.text(max_size=9)
+    | st.lists(st.none() | st.integers() | st.text(max_size=9))))
+def test_values_of_another_type_raise_nothing_anywhere(params):
+    for judge in (selection, marking, rounds):
+        judge(**params)
+
+
 # The body of the request
 
 
@@ -258,6 +411,7 @@ def test_the_project_may_be_wrapped_or_not(answer):
     ("retesting_round_status", "Canceled", "status", "cancelled"),
     ("retesting_round_status", " COMPLETED ", "status", "completed"),
     ("retesting_round_status", "Scheduled", "status", "scheduled"),
+    ("retesting_round_status", "Booked", "status", "booked"),
     ("retesting_window_start", None, "start", None), ("retesting_window_start", "", "start", None),
     ("retesting_window_end", None, "end", None),
     ("retesting_window_end", "2026-12-08T01:00:00+01:00", "end", datetime(2026, 12, 8, tzinfo=timezone.utc)),
@@ -300,8 +454,17 @@ def test_a_project_without_a_history_has_no_rounds(project):
     {"project_retesting_history": [], "project_retests_requested": 1},
 ])
 def test_a_history_that_cannot_be_seen_is_not_an_empty_one(project):
-    with pytest.raises(UnexpectedAnswer, match="project_retesting_history"):
+    with pytest.raises(UnexpectedAnswer, match="project_retesting_history") as caught:
         history_rows({"project": project})
+    assert (caught.value.http_status, caught.value.method) == (200, "GetProjectById")
+
+
+def test_a_history_of_another_project_is_refused():
+    answer = history(ROW, project_id=PROJECT.upper())
+    assert len(history_rows(answer, PROJECT)) == len(history_rows(answer)) == 1
+    for other in (A, "f" * 24):  # before and after it in the alphabet
+        with pytest.raises(UnexpectedAnswer, match="its project_id is that of another project"):
+            history_rows(answer, other)
 
 
 @pytest.mark.parametrize("answer", [
@@ -408,6 +571,30 @@ def test_a_wrong_key_of_a_page_is_named(key, value):
         vulnerabilities_page(dict({"vulnerabilities": [RECORD], "count": 1}, **{key: value}))
 
 
+def test_a_finding_keeps_its_record_where_details_are_asked_for():
+    (plain,), _count = vulnerabilities_page({"vulnerabilities": [RECORD]})
+    (whole,), _count = vulnerabilities_page({"vulnerabilities": [RECORD]}, details=True)
+    assert plain.details is None and whole.details == RECORD
+    assert plain == whole._replace(details=None)
+
+
+@pytest.mark.parametrize("record, assets", [
+    ({}, ()),
+    ({"vulnerability_affected_asset_name": "a"}, ("a",)),
+    ({"vulnerability_affected_assets": None}, ()),
+    ({"vulnerability_affected_assets": [{"asset": {"name": "b"}}, {"asset": None}, {}, {"asset": {"name": "a"}}],
+      "vulnerability_affected_asset_name": "a"}, ("a", "b")),
+])
+def test_the_assets_of_a_finding_are_read_wherever_they_stand(record, assets):
+    (finding,), _count = vulnerabilities_page({"vulnerabilities": [dict(RECORD, **record)]})
+    assert finding.assets == assets
+
+
+@pytest.mark.parametrize("answer", [{"vulnerability": RECORD}, RECORD, dict(RECORD, vulnerability="XSS")])
+def test_one_finding_may_be_wrapped_or_not(answer):
+    assert vulnerability(answer).alternate_id == "WEB-1"
+
+
 def test_a_page_without_findings_tells_the_services_words():
     with pytest.raises(UnexpectedAnswer, match="vulnerabilities.*No access"):
         vulnerabilities_page({"status": "No access"})
@@ -457,6 +644,23 @@ def test_any_json_is_a_page_or_an_unexpected_answer(answer):
 def test_the_words_of_any_json_are_text_or_none(answer):
     words = words_of(answer)
     assert words is None or isinstance(words, str) and words.strip() == words != ""
+
+
+def test_words_are_looked_for_in_three_levels():
+    assert words_of({"error": {"message": {"detail": " No access "}}}) == "No access"
+    assert words_of({"error": {"message": {"detail": {"status": "No access"}}}}) is None
+
+
+def test_words_of_an_answer_are_told_where_they_are_a_message():
+    for length in (1, 199, 200):
+        with pytest.raises(UnexpectedAnswer) as caught:
+            history_rows({"status": "x" * length})
+        assert caught.value.detail == "x" * length
+        assert str(caught.value).endswith("there is no project in it; it says: %s." % ("x" * length))
+    with pytest.raises(UnexpectedAnswer) as caught:
+        history_rows({"status": "x" * 201})
+    assert caught.value.detail == "there is no project in it"
+    assert str(caught.value).endswith("there is no project in it.")
 
 
 def test_words_are_not_looked_for_without_end():
