@@ -17,6 +17,7 @@ import os
 from contextlib import contextmanager
 from functools import lru_cache
 
+from ansible import constants as C
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
@@ -49,6 +50,8 @@ class ActionModule(ActionBase):
         operation = _OPERATIONS[self._task.action.rpartition(".")[2]]
         with self._like_a_module():
             result.update(run_in_process(operation, self._task.args, self._task.check_mode, _client))
+        if not _tells_invocation(task_vars):
+            del result["invocation"]
         return result
 
     def _can_run_here(self):
@@ -74,6 +77,13 @@ class ActionModule(ActionBase):
             os.chdir(folder)
             os.environ.clear()
             os.environ.update(environment)
+
+
+def _tells_invocation(task_vars):
+    """Whether a result repeats the task's options: since ansible-core 2.21 a setting, before that always."""
+    if not hasattr(C, "INJECT_INVOCATION"):
+        return True
+    return C.config.get_config_value("INJECT_INVOCATION", variables=task_vars)
 
 
 @lru_cache(maxsize=4)

@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from ansible import constants
+
 from tests.integration.plays import Plays
 
 pytestmark = pytest.mark.every_core
@@ -143,6 +145,14 @@ def test_each_case_comes_to_the_same_result(both):
         assert [line["kind"] for line in process.lines if line.get("task") == name] == [
             line["kind"] for line in module.lines if line.get("task") == name], name
         assert list(map(normalised, process.results(name))) == list(map(normalised, module.results(name))), name
+
+
+@pytest.mark.parametrize("setting", ["true", "false"])
+def test_the_options_are_told_again_where_ansible_is_set_to_do_so(both, setting):
+    """Before ansible-core 2.21 nothing could be set."""
+    runs = both([{"name": "task", **request()}], "-vvv", environment={"ANSIBLE_INJECT_INVOCATION": setting})
+    told = {"invocation" in run.result("task") for run in runs}
+    assert told == {setting == "true" or not hasattr(constants, "INJECT_INVOCATION")}
 
 
 def test_a_task_that_takes_too_long_is_ended_by_ansible(both):

@@ -242,7 +242,8 @@ def test_options_come_from_the_group_the_environment_and_the_task(tmp_path, sand
             {"name": "task", RETEST: wish(WEBAPP_1, base_url=sandbox.url, api_key=sandbox.key, retries=1),
              "environment": {"ATTACKFORGE_RETRIES": "2"}},
             {**task("neither", "retest", **wish(WEBAPP_1))},
-        ], environment={"ATTACKFORGE_BASE_URL": "", "ATTACKFORGE_API_KEY": "", "ATTACKFORGE_TIMEOUT": "8"})
+        ], environment={"ATTACKFORGE_BASE_URL": "", "ATTACKFORGE_API_KEY": "", "ATTACKFORGE_TIMEOUT": "8",
+                        "ANSIBLE_INJECT_INVOCATION": "true"})
         given = {name: run.result(name)["invocation"]["module_args"] for name in ("group", "environment", "task")}
         assert [run.outcome(name) for name in given] == ["changed", "ok", "ok"]
         assert [given[name]["timeout"] for name in given] == [9, 7.5, 8]

@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import email.utils
 import ipaddress
 import json
+import socket
 import ssl
 import threading
 import time
@@ -19,6 +21,7 @@ import warnings
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import requests
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -253,6 +256,52 @@ def test_a_refused_connection_was_not_processed():
 def test_a_name_that_does_not_exist_was_not_processed():
     error = failure(client("https://tenant.invalid"), write, NotProcessed)
     assert "tenant.invalid" in str(error) and "base_url" in str(error)
+
+
+def test_a_connection_that_does_not_come_about_was_not_processed():
+    with socket.socket() as door, contextlib.ExitStack() as queue:
+        door.bind(("127.0.0.1", 0))
+        door.listen(0)
+        for _unused in range(4):  # more than may wait at the door; what comes then gets no answer
+            waiting = queue.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(door.getsockname())
+        one = client("http://%s:%d" % door.getsockname(), timeout=0.3)
+        error = failure(one, write, NotProcessed)
+    assert "no connection to" in str(error) and "0.3 s (timeout)" in str(error)
+
+
+def test_a_name_server_that_answers_too_late_lets_nothing_be_sent(monkeypatch):
+    resolved, resolve = threading.Event(), socket.getaddrinfo
+
+    def slowly(*args, **kwargs):
+        time.sleep(1.2)
+        resolved.set()
+        return resolve(*args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slowly)
+    with Server(answer()) as server:
+        error = failure(client(server.url, timeout=0.3), write, FateUnknown)
+        assert resolved.wait(5)
+        time.sleep(0.2)
+    assert "0.3 s (timeout)" in str(error) and server.requests == []
+
+
+def test_proxy_variables_that_are_no_url_are_named(monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "http:///")
+    assert "the proxy variables" in str(failure(client("https://tenant.invalid"), write, Refused))
+
+
+def test_a_ca_bundle_that_is_not_there_is_named(monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such/file")
+    error = str(failure(client("https://tenant.invalid"), write, Refused))
+    assert "/no/such/file" in error and "Check REQUESTS_CA_BUNDLE" in error
+
+
+def test_what_is_no_failure_of_the_network_is_told_as_it_is(monkeypatch):
+    monkeypatch.setattr(requests.Session, "request", lambda *args, **kwargs: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        write(client("https://tenant.invalid"))
 
 
 @pytest.mark.parametrize("action", [

@@ -56,6 +56,20 @@ def test_ready_findings_are_requested_in_one_round_that_is_then_read(service):
     assert result["warnings"] == []
 
 
+@pytest.mark.parametrize("on_window_change, remedy", [
+    ("keep", ""), ("fail", ""),
+    ("replace", " With on_window_change: replace, each run would ask again; set it to keep."),
+])
+def test_a_window_that_the_service_changes_is_told(service, on_window_change, remedy):
+    add = service.add_round
+    service.add_round = lambda ids, start, end: add(ids, start="2026-12-02T00:00:00.000Z", end=end)
+    result = run(options(A, on_window_change=on_window_change), service, False)
+    assert result["changed"] is True and result["retest"]["retesting_window_start"] == "2026-12-02T00:00:00.000Z"
+    assert result["warnings"] == [
+        "AttackForge gave round 1 the window 2026-12-02T00:00:00.000Z to 2026-12-08T00:00:00.000Z, which is not the "
+        "one that was sent: 2026-12-01T00:00:00.000Z to 2026-12-08T00:00:00.000Z." + remedy]
+
+
 def test_a_rerun_changes_nothing_and_reads_the_history_once(service):
     run(options(A, B), service, False)
     del service.calls[:]
