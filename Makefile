@@ -10,8 +10,8 @@ VENV ?= .venv
 VERSIONS ?= newest
 # What else pytest is told.
 PYTEST ?=
-# How many processes run the tests.
-JOBS ?= 2
+# How many processes run the tests. They wait a good part of their time: three keep two cores busy.
+JOBS ?= 3
 # How many schedules the storm has, and where it begins.
 N ?= 1000
 SEED ?= 1

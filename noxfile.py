@@ -40,9 +40,10 @@ CELLS = {
 TARGETS = {"3.9": "oldest", "3.10": "newest"}
 CONTROLLER = "3.11"  # the newest ansible-core on it still runs modules on both
 
+JOBS = os.environ.get("JOBS", "3")
 PARTS = {
-    "unit": ["python", "-m", "pytest", "tests/unit", "-n", "2"],
-    "integration": ["python", "-m", "pytest", "tests/integration", "-n", "2", "--dist", "loadfile"],
+    "unit": ["python", "-m", "pytest", "tests/unit", "-n", JOBS],
+    "integration": ["python", "-m", "pytest", "tests/integration", "-n", JOBS, "--dist", "loadfile"],
     "sanity": ["python", "tests/tools/sanity.py"],
 }
 
