@@ -35,7 +35,9 @@ sys.path.append(str(ROOT / "tests/tools"))
 from links import with_full_links  # noqa: E402
 
 SOURCES = ROOT / "extensions/eda/plugins/event_source"
-PAGES = ["docs/*.md", "docs/*.svg", "README.md", "SECURITY.md", "CONTRIBUTING.md", "tests/sandbox/README.md"]
+PAGES = ["docs/*.md", "docs/*.svg", "README.md", "CHANGELOG.rst", "SECURITY.md", "CONTRIBUTING.md",
+         "tests/sandbox/README.md"]
+CONTENTS = re.compile(r"^\.\. contents::.*\n( +:.*\n)*", re.MULTILINE)
 
 
 def main(site):
@@ -45,6 +47,8 @@ def main(site):
     gather(source)
     document_plugins(source / "plugins")
     document_sources(source / "sources")
+    for page in source.rglob("*.rst"):  # the theme shows a page's contents beside it
+        page.write_text(CONTENTS.sub("", page.read_text(encoding="utf-8")), encoding="utf-8")
     add_contents(source)
     version = yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))["version"]
     return subprocess.run(
@@ -77,8 +81,6 @@ def document_plugins(folder):
     )
     for page in ("index.rst", "environment_variables.rst"):  # the front page lists all, and no plugin declares any
         (folder / page).unlink()
-    for page in folder.iterdir():  # the theme shows a page's contents beside it
-        page.write_text(re.sub(r"\.\. contents::\n( +:.*\n)*", "", page.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def document_sources(folder):
@@ -90,15 +92,19 @@ def document_sources(folder):
 
 
 def add_contents(source):
-    """Put the table of contents behind the front page, with a short name for each plugin."""
+    """Link the modules of the front page, and put the table of contents behind it, with short names for plugins."""
     contents = (HERE / "contents.md").read_text(encoding="utf-8")
     kinds = {"modules": "plugins/*_module.rst", "roles": "plugins/*_role.rst", "sources": "sources/*"}
     for kind, pattern in kinds.items():
         pages = [page.relative_to(source).with_suffix("") for page in source.glob(pattern)]
         lines = ["%s <%s>" % (re.sub("_(module|role)$", "", page.name), page) for page in pages]
         contents = contents.replace("@%s@" % kind, "\n".join(sorted(lines)))
-    with (source / "index.md").open("a", encoding="utf-8") as front:
-        front.write(contents)
+    front = source / "index.md"
+    text = front.read_text(encoding="utf-8")
+    for page in source.glob("plugins/*_module.rst"):
+        name = page.stem.removesuffix("_module")
+        text = text.replace("| `%s` |" % name, "| [`%s`](plugins/%s) |" % (name, page.name))
+    front.write_text(text + contents, encoding="utf-8")
 
 
 def source_page(file, schema):

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 from docutils import nodes
 
@@ -49,6 +50,16 @@ def link_to_ansible(_app, _env, node, content):
     return page and nodes.reference("", "", content, refuri=ANSIBLE + page)
 
 
+def break_title(_app, doctree, _page):
+    """Let a page's title, which may be the full name of a plugin, be broken where its words end."""
+    title = doctree.next_node(nodes.title)
+    for text in list(title.findall(nodes.Text)) if title else ():
+        first, *rest = re.split(r"(?<=[._])(?=\w)", text)
+        pieces = [piece for word in rest for piece in (nodes.raw("", "<wbr>", format="html"), nodes.Text(word))]
+        text.parent.replace(text, [nodes.Text(first), *pieces])
+
+
 def setup(app):
     """Sphinx calls this."""
     app.connect("missing-reference", link_to_ansible)
+    app.connect("doctree-resolved", break_title)
