@@ -107,27 +107,30 @@ class Client:
         names otherwise than expected. So a query that is refused is done without, and a name that the query does not
         bring is looked for among all findings before it is missed.
         """
-        field, names = selection.named()
-        missing = set(map(folded, names))
-        if names:
-            found = self._search_names(project_id, selection.query, field, names, missing, details)
-        else:
+        named = selection.named()
+        if not named:
             found = self._search(project_id, selection.query, selection.conditions(), details)
-        if missing and selection.query:
+            return [finding for finding in found if selection.matches(finding)], []
+        (field, names), *others = named
+        found, missing = self._search_names(project_id, selection.query, field, names, details)
+        if selection.query:
             # What is there, but left out by the query, is not missing.
-            self._search_names(project_id, None, field, names, missing, False)
-        found = [finding for finding in found if selection.matches(finding)]
-        return found, [name for name in names if folded(name) in missing]
+            missing = self._search_names(project_id, None, field, missing)[1]
+        for field, names in others:
+            met = {folded(getattr(finding, field)) for finding in found}
+            missing += self._search_names(project_id, None, field, [one for one in names if folded(one) not in met])[1]
+        return [finding for finding in found if selection.matches(finding)], missing
 
-    def _search_names(self, project_id, query, field, names, missing, details):
-        found = []
+    def _search_names(self, project_id, query, field, names, details=False):
+        """Returns (the findings that are named so, the names that none has)."""
+        found, missing = [], set(map(folded, names))
         for start in range(0, len(names), NAMES_PER_QUERY):
             chunk = list(names[start:start + NAMES_PER_QUERY])
             if not missing.isdisjoint(map(folded, chunk)):
                 found += _take(self._search(project_id, query, [{field: {"$in": chunk}}], details), field, missing)
         if missing:
             found += _take(self._search(project_id, query, (), details), field, missing)
-        return found
+        return found, [name for name in names if folded(name) in missing]
 
     def _search(self, project_id, query, conditions, details):
         begun = False

@@ -60,8 +60,8 @@ class Selection(NamedTuple):
     query: Optional[str] = None  # the service's own language, judged by the service alone
 
     def named(self):
-        """How single findings are named: (the field, in the service's query as in Finding; the names)."""
-        return ("id", self.ids) if self.ids else ("alternate_id", self.alternate_ids)
+        """How single findings are named: pairs of the field, in the service's query as in Finding, and the names."""
+        return [pair for pair in (("id", self.ids), ("alternate_id", self.alternate_ids)) if pair[1]]
 
     def conditions(self):
         """What the service can judge beside the names, in its query language.
@@ -160,6 +160,12 @@ class Change(NamedTuple):
     @property
     def after(self):
         return self.status or self.finding.status
+
+    @property
+    def parts(self):
+        """What is written, in its order. The note comes first, so that a tester who sees a finding become ready sees
+        why."""
+        return [part for part in (self._replace(status=None), self._replace(note=None)) if not part.empty]
 
     def as_result(self):
         """A change as the modules return it."""

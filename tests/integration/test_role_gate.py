@@ -80,7 +80,8 @@ def test_it_ignores_what_it_is_told_to_ignore(plays, round_2):
 
 def test_a_cancelled_round_is_passed_over_unless_it_is_named(plays, round_2):
     round_2.act("cancel_round", round=2)
-    assert "round 1 " in verdict(plays.run(play()))
+    told = verdict(plays.run(play()))
+    assert "round 1 " in told and "Requested later, but cancelled: round 2." in told
     run = plays.run(play(attackforge_retest_gate_round=2))
     assert run.rc == 2 and "was cancelled" in verdict(run)
 
@@ -168,9 +169,10 @@ def test_an_older_round_that_is_open_too_is_named(plays, round_2):
     assert "Not looked at, but open too: round 2." in run.output.replace("\\n", " ")
 
 
-@pytest.mark.parametrize("blank", [None, 0], ids=str)
+@pytest.mark.every_core
+@pytest.mark.parametrize("blank", [None, "{{ never_set | default(omit) }}"], ids=["null", "omit"])
 def test_a_question_left_blank_is_a_default(plays, round_2, blank):
-    run = plays.run(play(attackforge_retest_gate_round=blank, attackforge_retest_gate_report=None))
+    run = plays.run(play(attackforge_retest_gate_round=0 if blank else None, attackforge_retest_gate_report=blank))
     assert run.rc == 2 and "round 2 is still open" in verdict(run)
 
 
@@ -212,7 +214,8 @@ TENANTS = [
 ]
 # {case: (acts, switches, faults, variables, whether it passes, words of the message, words that are not in it)}
 CASES = {
-    "open, all closed": ([HELD, CLOSE_ALL], {}, [], {}, False, ["round 2 is still open"], ["WEBAPP-1 ("]),
+    "open, all closed": ([HELD, CLOSE_ALL], {}, [], {}, False,
+                         ["round 2 is still open", "No finding of it that matters is open any more."], ["WEBAPP-1 ("]),
     "nobody has tested": ([], {"request_changes_status": "clears_ready"}, [], {}, False, ["still open", "not tested"],
                           ["REOPENED"]),
     "completed, one not tested": ([HELD, {"do": "close", "ids": IN_ROUND[1:]}, COMPLETE], {}, [], {}, False,
@@ -232,6 +235,9 @@ CASES = {
                          dict(ignore_priorities="High,Medium"), True, [], []),
     "ignored, but not this one": ([HELD, COMPLETE], {}, [], dict(ignore_priorities=["High", "Medium"]), False,
                                   ["WEBAPP-1"], ["WEBAPP-2", "WEBAPP-4"]),
+    "hidden, and some ignored": (
+        [HELD, CLOSE_ALL, COMPLETE, {"do": "hide", "id": "WEBAPP-2"}], {}, [], dict(ignore_priorities="Low,Info"),
+        False, ["WEBAPP-2 (no priority, not to be seen)", "Look at them in AttackForge"], ["WEBAPP-1", "reopened"]),
     "hidden": ([HELD, CLOSE_ALL, COMPLETE, {"do": "hide", "id": "WEBAPP-2"}], {}, [], {}, False, ["WEBAPP-2"],
                ["WEBAPP-1"]),
     "nothing known of its findings": ([HELD, CLOSE_ALL, COMPLETE], {}, NO_SCOPE, {}, False,
@@ -303,7 +309,8 @@ def test_it_does_not_leave_the_result_of_a_look_before(plays, sandbox):
 @pytest.mark.every_core
 def test_a_title_is_only_a_text(plays, sandbox, tmp_path):
     """What a tester writes is neither a template nor Markdown."""
-    title = "{{ 7 * 191 }} {% set x = 1 %} [here](https://evil.example) **a** _b_ <img src=x onerror=alert(1)>\\"
+    title = "{{ 7 * 191 }} {% set x = 1 %} [here](https://evil.example) **a** _b_ <img src=x onerror=alert(1)>\n" \
+            "WEBAPP-99     High      closed         \\"
     finding = sandbox.act("add_finding", title=title, status="retest", priority="Low")
     sandbox.act("request_round", ids=[finding["id"]])
     sandbox.act("complete_round")
@@ -311,6 +318,8 @@ def test_a_title_is_only_a_text(plays, sandbox, tmp_path):
     assert "1337" not in run.output and run.output.count("{{ 7 * 191 }}") >= 2
     page, text = (tmp_path / "a.html").read_text(), (tmp_path / "a.md").read_text()
     assert "{{ 7 * 191 }}" in page and "<img" not in page and "1337" not in page + text
+    assert not any(line.startswith("WEBAPP-99") for result in run.results("Show what the retest found")
+                   for line in result["msg"])
     assert "](https" not in text.replace("\\]", "") and "<img" not in text and " **a**" not in text
 
 

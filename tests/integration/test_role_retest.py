@@ -52,6 +52,13 @@ CASES = {
     "another window": ([held(1, 2)], dict(vulnerability_ids=[ID[1], ID[2]], on_window_change="replace",
                                           window_start="2031-01-01", window_end="2031-01-08"), [1, 2],
                        [CANCEL, REQUEST]),
+    "another window, one closed": (
+        [held(1, 2), dict(do="close", id="WEBAPP-2")], dict(
+            vulnerability_ids=[ID[1], ID[2]], on_window_change="replace", window_start="2031-01-01",
+            window_end="2031-01-08"), [1], [CANCEL, REQUEST]),
+    "left out": ([], dict(vulnerability_ids=[ID[1]], **{name: "{{ never_set | default(omit) }}" for name in (
+        "release", "note", "window_start", "window_end", "base_url", "api_key")}),
+                 [1], [REQUEST]),
     "a typo, allowed": ([], dict(select=dict(alternate_ids=["WEBAPP-1", "WEBAP-5"]), allow_empty=True), [1], [REQUEST]),
     "nothing found, allowed": ([], dict(select=dict(tags=["release-2026.13"]), allow_empty=True, release="1"), [], []),
 }
@@ -70,8 +77,8 @@ PLANS = {
     "ids in lines": (dict(vulnerability_ids="%s\n%s\n" % (ID[1], ID[5])), [1, 5]),
     "questions left blank": (dict(select='{"tags": ["login"]}', vulnerability_ids="", window_start="", window_end="",
                                   release="", note=""), [5, 6]),
-    "questions left null": (dict(select=None, vulnerability_ids=[ID[1]], window_start=None, window_end=None,
-                                 release=None, note=None), [1]),
+    "questions left null": (dict(select=None, vulnerability_ids=[ID[1]], window_end=None, release=None, note=None),
+                            [1]),
 }
 # {case: (variables, words of the message)}. Text is what -e name=value gives, and the survey of a job template.
 FAILURES = {
@@ -84,12 +91,17 @@ FAILURES = {
     "nothing found, not allowed, as text": (dict(select=dict(tags=["release-2026.13"]), allow_empty="false"),
                                             ["release-2026.13"]),
     "a typo": (dict(select=dict(alternate_ids=["WEBAPP-1", "WEBAP-5"])), ["WEBAP-5", PROJECT]),
+    "a typo beside an id": (dict(select=dict(ids=[ID[1]], alternate_ids=["WEBAPP-1", "WEBAP-5"])),
+                            ["WEBAP-5", PROJECT]),
+    "a status that nothing has": (dict(select=dict(status=["open"], tags=["no-such-tag"])),
+                                  ["no-such-tag", "itself changes the status"]),
     "an id of another project": (dict(vulnerability_ids=[ID[1], "6639508f50523053f459d3b0"]),
                                  ["6639508f50523053f459d3b0"]),
     "no selection": ({}, ["attackforge_retest_select", "attackforge_retest_vulnerability_ids"]),
     "two selections": (dict(select=dict(tags=["login"]), vulnerability_ids=[ID[1]]),
                        ["attackforge_retest_select", "attackforge_retest_vulnerability_ids"]),
-    "a condition that does not exist": (dict(select=dict(tag=["login"])), ["attackforge_retest_select", "tags"]),
+    "a condition that does not exist": (dict(select=dict(tag=["login"])),
+                                        ["attackforge_retest_select", "tags", "it has: tag."]),
     "a selection that is no dictionary": (dict(select="tags=login"), ["attackforge_retest_select", "tags"]),
     "an empty selection": (dict(select={}), ["attackforge_retest_select"]),
     "an empty list of ids": (dict(vulnerability_ids=[]), ["ids"]),
@@ -99,7 +111,8 @@ FAILURES = {
     "a wrong window": (
         dict(window_start="tomorrow", vulnerability_ids=[ID[1], ID[5]], release="1"),
         ["retesting_window_start", "tomorrow"]),
-    "a window of no days": (dict(window_days=0, vulnerability_ids=[ID[5]], release="1"), ["retesting_window_end"]),
+    "a window of no days": (dict(window_days=0, vulnerability_ids=[ID[5]], release="1"),
+                            ["attackforge_retest_window_days"]),
     "a wrong state": (dict(state="wished", select=dict(tags=["login"])), ["attackforge_retest_state"]),
 }
 
@@ -210,8 +223,12 @@ def test_the_window_is_the_one_declared(plans):
 
 
 def test_no_case_warns(cases):
-    """Findings that the role itself left alone are no reason to warn."""
-    assert cases.warnings == []
+    """Findings that the role itself left alone are no reason to warn, but for one that was in the round it replaced."""
+    closed = "Closed already, so there is nothing to retest: WEBAPP-2 (%s)." % ID[2]
+    warned = [(line["task"], text) for line in cases.lines for text in (line.get("result") or {}).get("warnings", [])]
+    # Previewed and done, and not in the rerun.
+    assert warned == [("See whether the request can be made", closed), ("Request the retest", closed)] * 2
+    assert all("Closed already" in text for text in cases.warnings)
 
 
 BY_TAG = dict(select=dict(tags=["release-2026.12"]), release="2026.12")
@@ -263,8 +280,12 @@ def fixture_states(tmp_path_factory, running_sandbox):
     return Plays(tmp_path_factory.mktemp("states"), running_sandbox).ok([
         step("request", **BY_TAG),
         step("cancel in check mode", check=True, state="cancelled"),
+        step("cancel what is in no round", state="cancelled", select=dict(alternate_ids=["WEBAPP-6"])),
+        step("cancel what is a part of a round", state="cancelled", select=dict(alternate_ids=["WEBAPP-5"])),
+        step("cancel a typo", state="cancelled", select=dict(tags=["release-2026.13"])),
+        step("cancel nothing", state="cancelled", select=dict(tags=["release-2026.13"]), allow_empty=True),
         steer("checked", look=PROJECT),
-        step("cancel", state="cancelled"),
+        step("cancel", state="cancelled", **BY_TAG),
         step("cancel again", state="cancelled"),
         step("request again", **BY_TAG),
         step("complete another", state="completed", round=1),
@@ -284,6 +305,15 @@ def test_a_round_is_cancelled_and_completed(states):
     assert "completed already" in left(states, "cancel what is completed")["failed"]
 
 
+@pytest.mark.every_core
+def test_only_a_round_of_the_selection_is_cancelled(states):
+    for name in ("cancel what is in no round", "cancel nothing"):
+        assert left(states, name)["changed"] is False and left(states, name)["retest"]["round"] is None
+    assert "also holds findings" in left(states, "cancel what is a part of a round")["failed"]
+    assert "finds nothing" in left(states, "cancel a typo")["failed"]
+    assert states.result("checked")["books"]["open_rounds"] == [2]
+
+
 def test_cancelling_is_previewed_too(states):
     assert left(states, "cancel in check mode")["changed"] is True
     assert states.result("checked")["books"]["open_rounds"] == [2]
@@ -296,6 +326,23 @@ def test_the_artifact_is_what_the_fact_is_and_the_preview_shows_a_diff(plays, sa
     assert "+- round: new" in check.output and '+  new_remediation_note: "Fixed in release 2026.12."' in check.output
     run = plays.ok([step("request", **BY_TAG)])
     assert run.artifacts["attackforge_retest_result"] == left(run, "request")
+
+
+@pytest.mark.every_core
+def test_what_a_play_sets_for_the_group_holds_in_the_roles_too(plays, sandbox):
+    def play(**defaults):
+        return [{"hosts": "all", "gather_facts": False, "tasks": [
+            step("request", **BY_TAG),
+            {"block": [{"ansible.builtin.include_role": {"name": "attackforge.retest.attackforge_retest_gate"},
+                        "vars": {"attackforge_retest_gate_project_id": PROJECT}}],
+             "rescue": [{"name": "gate", "ansible.builtin.debug": {"msg": "{{ ansible_failed_result.msg }}"}}]},
+        ], "module_defaults": {"group/attackforge.retest.attackforge": defaults}}]
+
+    nowhere = {"ATTACKFORGE_BASE_URL": "", "ATTACKFORGE_API_KEY": ""}
+    run = plays.ok(play(base_url=sandbox.url, api_key=sandbox.key), environment=nowhere)
+    assert left(run, "request")["retest"]["round"] == 2 and "round 2 is still open" in left(run, "gate")
+    run = plays.ok(play(timeout=99999))
+    assert "timeout" in left(run, "request")["failed"] and "timeout" in left(run, "gate")
 
 
 HOSTS = ["web%02d" % number for number in range(1, 21)]

@@ -575,6 +575,26 @@ def test_what_a_query_leaves_out_is_not_missing():
         assert client(server.url).select_vulnerabilities(PROJECT, wanted) == ([], ["%024x" % 2])
 
 
+@pytest.mark.parametrize("alternate_ids, missing, requests", [
+    (["WEB-1"], [], 1), (["web-1", "WEB-3"], [], 2), (["WEB-9"], ["WEB-9"], 3), (["WEB-9", "WEB-2"], ["WEB-9"], 3),
+])
+def test_names_of_either_kind_are_missed(alternate_ids, missing, requests):
+    records = [record(number, vulnerability_alternate_id="WEB-%d" % number) for number in (1, 2, 3)]
+
+    def page(request):
+        query = parse_qs(urlsplit(request.target).query).get("q", [None])[0]
+        found = [one for one in records if query is None or one["vulnerability_id"] in query
+                 or one["vulnerability_alternate_id"].lower() in query.lower()]
+        return {"vulnerabilities": found, "count": len(found)}
+
+    wanted = Selection(ids=("%024x" % 1, "%024x" % 2), alternate_ids=tuple(alternate_ids))
+    with Server(reply(page)) as server:
+        found, missed = client(server.url).select_vulnerabilities(PROJECT, wanted)
+    assert [one.alternate_id for one in found] == [
+        name for name in ("WEB-1", "WEB-2") if name.lower() in map(str.lower, alternate_ids)]
+    assert missed == missing and len(server.requests) == requests
+
+
 def test_a_query_that_is_forbidden_is_an_error():
     with Server(pages(3, q=403)) as server:
         assert failure(client(server.url), lambda one: found_by(one, 1), Refused).http_status == 403

@@ -262,6 +262,14 @@ def test_findings_that_the_service_dropped_are_named_and_the_task_fails_as_chang
     assert failure.facts["message"] == WORDS["request"]
 
 
+def test_a_round_without_any_of_the_findings_is_named(service):
+    service.faults["request"] = ["drop"]  # of one finding, the one that there is
+    error = fails(FateUnknown, options(A), service)
+    assert service.writes == ["request"] and service.open_rounds() == [1]
+    assert "only a new one that holds none of them (1)" in error.message
+    assert "is safe" not in error.message and error.facts["fate"] == "unknown"
+
+
 def test_a_rerun_after_a_dropped_finding_requests_it_alone(service):
     service.faults["request"] = ["drop"]
     with pytest.raises(Exception):

@@ -177,9 +177,9 @@ def test_the_service_is_asked_for_no_more_than_is_meant(statuses, conditions):
 
 
 def test_names_are_ids_before_alternate_ids():
-    assert Selection(ids=("a",), alternate_ids=("b",)).named() == ("id", ("a",))
-    assert Selection(alternate_ids=("b",)).named() == ("alternate_id", ("b",))
-    assert Selection().named()[1] == ()
+    assert Selection(ids=("a",), alternate_ids=("b",)).named() == [("id", ("a",)), ("alternate_id", ("b",))]
+    assert Selection(alternate_ids=("b",)).named() == [("alternate_id", ("b",))]
+    assert Selection().named() == []
 
 
 @given(st.none() | st.text(max_size=5))

@@ -108,15 +108,17 @@ def _ask(client, project_id, body):
 
 def _find_round(client, project_id, before, body, message, loss):
     """Find the round that the request made. Returns (it, all rounds)."""
+    known, others = {one.number for one in before}, []
 
     def sight():
         now = _read_rounds(client, project_id)
+        others[:] = [one.number for one in now if one.open and one.number not in known]
         holder = new_holder(before, now, body["vulnerability_ids"])
         return (holder, now) if holder else None
 
     seen, trouble = client.look(sight)
     if seen is None:
-        raise _fate_unknown(loss, message, trouble, client.timeout, body)
+        raise _fate_unknown(loss, message, trouble, others, client.timeout, body)
     return seen
 
 
@@ -138,16 +140,20 @@ def _verify(client, options, plan, holder, rounds, body, message):
     return unknown_status(holder) + changed_window(options.wish, holder) + warnings
 
 
-def _fate_unknown(failure, words, trouble, timeout, body):
+def _fate_unknown(failure, words, trouble, others, timeout, body):
     if failure is None:
         said = "RequestNewProjectRetest: the service answered: %s." % (words or "nothing")
         failure = FateUnknown(said, method="RequestNewProjectRetest", http_status=200, detail=words)
     looked = "No round with these findings was seen in the project's history within %g s" % timeout
     if trouble is not None:
         looked += " (the last look failed: %s)" % trouble.message.rstrip(".")
+    if others:
+        looked += ", only a new one that holds none of them (%s)" % ", ".join(map(str, others))
     return FateUnknown(
-        "%s %s, so it is not known whether the retest was requested. It was sent once. Running the play again is safe: "
-        "it reads the history before it asks." % (failure.message, looked),
+        "%s %s, so it is not known whether the retest was requested. It was sent once. %s" % (
+            failure.message, looked,
+            "Look at it in AttackForge before you run the play again, which would ask once more." if others
+            else "Running the play again is safe: it reads the history before it asks."),
         method=failure.method, http_status=failure.http_status, detail=failure.detail,
         fate="unknown", request=body,
     )
