@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from ansible_collections.attackforge.retest.plugins.module_utils.errors import StateError
 from ansible_collections.attackforge.retest.plugins.module_utils.rounds import (
-    CANCELLED, COMPLETED, REQUESTED, Round, Row, Wish, as_result, doubled, holders_of, new_holder, other_windows,
-    outcome_of, outcome_text, plan_finish, plan_request, rounds_of, undecided, window_text,
+    CANCELLED, COMPLETED, REQUESTED, Round, Row, Wish, as_result, changed_window, doubled, holders_of, new_holder,
+    other_windows, outcome_of, outcome_text, plan_finish, plan_request, rounds_of, undecided, unknown_status,
+    window_text,
 )
 from ansible_collections.attackforge.retest.plugins.module_utils.vulnerabilities import CLOSED, OPEN, READY, Finding
 from ansible_collections.attackforge.retest.plugins.module_utils.windows import Window
@@ -618,3 +619,51 @@ def test_an_outcome_counts_closed_reopened_and_pending():
 def test_of_a_round_whose_scope_is_not_told_there_is_no_outcome():
     one = a_round(3, [A])._replace(scope=None)
     assert outcome_of(one, {}) is None and outcome_text(one, {}) == "Round 3 is open."
+
+
+# Warnings, whole
+
+
+DECLARED = "2026-12-01T00:00:00.000Z to 2026-12-08T00:00:00.000Z"
+A_MONTH_LATER = "2026-12-31T00:00:00.000Z to 2027-01-07T00:00:00.000Z"
+
+
+def test_a_window_that_is_not_the_one_declared_is_told_with_what_would_change_it():
+    told = "Round 1 has the window %s, which is not the one declared: %s." % (A_MONTH_LATER, DECLARED)
+    moved = a_round(1, [A], start=LATER, end=LATER + timedelta(7))
+    assert other_windows(wish(A), [moved]) == [told + " It is kept; on_window_change: replace would replace it."]
+    for choice in ("replace", "fail"):
+        assert other_windows(wish(A, on_window_change=choice), [moved]) == [told]
+
+
+def test_a_window_that_the_service_changed_is_told():
+    told = "AttackForge gave round 1 the window %s, which is not the one that was sent: %s." % (A_MONTH_LATER, DECLARED)
+    moved = a_round(1, [A], start=LATER, end=LATER + timedelta(7))
+    for choice in ("keep", "fail"):
+        assert changed_window(wish(A, on_window_change=choice), moved) == [told]
+    assert changed_window(wish(A, on_window_change="replace"), moved) == [
+        told + " With on_window_change: replace, each run would ask again; set it to keep."]
+    assert changed_window(wish(A), a_round(1, [A])) == []
+
+
+def test_a_status_that_nobody_documents_is_told():
+    assert unknown_status(a_round(1, [A], "paused")) == [
+        "Round 1 has the status 'paused', which is neither open nor finished as far as is known."]
+    for status in (REQUESTED, COMPLETED, CANCELLED):
+        assert unknown_status(a_round(1, [A], status)) == []
+
+
+def test_only_the_finding_in_question_is_named():
+    assert "WEB-2 (%s) is in round 1, whose status 'paused'" % B in refused(wish(B), [a_round(1, [A, B, C], "paused")])
+
+
+def test_the_row_that_asked_for_a_round_tells_its_window_whatever_the_others_are_called():
+    (one,) = rounds_of([row(1, "scheduled", [A], LATER, LATER), row(1, REQUESTED, [A], START, END)])
+    assert (one.start, one.end) == (START, END)
+
+
+def test_a_round_that_is_left_alone_does_not_keep_a_later_one_from_being_replaced():
+    rounds = [a_round(1, [A]), a_round(2, [B])]
+    made = plan(wish(A, B, start=LATER, end=LATER + timedelta(7), on_window_change="replace"), rounds,
+                WEB_1=CLOSED, WEB_2=READY)
+    assert [one.number for one in made.withdraw] == [2] and [one.id for one in made.request] == [B]
