@@ -133,9 +133,9 @@ def _require_libraries():
     for name, error in _LIBRARY_ERRORS.items():
         if error is not None:
             raise AttackForgeError(
-                "%s In an execution environment name it under dependencies.python of the environment's own definition: "
-                "ansible-builder leaves voluptuous out of what it reads of a collection. (%s)"
-                % (missing_required_lib(name), error))
+                "%s. In an execution environment name it under dependencies.python of the environment's own "
+                "definition: ansible-builder leaves voluptuous out of what it reads of a collection. (%s)"
+                % (missing_required_lib(name).rstrip("."), error))
 
 
 class _Module(AnsibleModule):

@@ -24,7 +24,7 @@ def hide(value, key):
             return value.replace(key, MASK)
         return _pattern(key).sub(MASK, value)
     if isinstance(value, dict):
-        return {name: hide(inner, key) for name, inner in value.items()}
+        return {hide(name, key): hide(inner, key) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [hide(inner, key) for inner in value]
     return value

@@ -106,6 +106,8 @@ def test_other_events_of_one_instant_differ_by_what_they_say():
 
 def test_a_round_whose_number_is_not_told_is_known_by_all_that_it_says():
     assert fingerprint(DONE, params(0, None, a=1)) != fingerprint(DONE, params(0, None, a=2))
+    nameless = [{"timestamp": "2026-12-01T00:00:00.000Z", "data": {"round": 1, "project_code": code}} for code in "AB"]
+    assert fingerprint(DONE, nameless[0]) != fingerprint(DONE, nameless[1])
 
 
 def test_without_an_event_a_replay_begins_at_the_start():

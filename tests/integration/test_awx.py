@@ -177,7 +177,8 @@ def test_a_survey_is_one_that_awx_takes_and_the_role_understands(controller, nam
         assert ("choices" in question) == question["type"].startswith("multi")
         assert set(question.get("choices", [])) <= set(option.get("choices", []))
         assert not option.get("required") or question["required"]
-        if "default" in question:
+        assert question["type"] != "multiselect" or "default" in question
+        if question.get("default", "") != "":
             assert isinstance(question["default"], ANSWERS[question["type"]])
             assert question["default"] == option["default"]
 

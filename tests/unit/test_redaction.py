@@ -77,8 +77,8 @@ def test_a_text_without_the_key_stays_as_it_is(text):
 
 @given(keys)
 def test_texts_within_lists_and_dictionaries_are_masked_too(key):
-    value = {"a": [key, {"b": "x%sx" % key}, 3, None, True], "c": (quote(key, safe=""),)}
-    assert hide(value, key) == {"a": [MASK, {"b": "x%sx" % MASK}, 3, None, True], "c": [MASK]}
+    value = {"a": [key, {"b": "x%sx" % key}, 3, None, True], "c": (quote(key, safe=""),), key: 1, 2: key}
+    assert hide(value, key) == {"a": [MASK, {"b": "x%sx" % MASK}, 3, None, True], "c": [MASK], MASK: 1, 2: MASK}
 
 
 def test_without_a_key_nothing_is_masked():

@@ -95,7 +95,7 @@ options:
     description:
       - A file in which the source keeps the time of the last event and what it has told.
         Started again with it, the source goes on where it was, so nothing is lost, and nothing is told twice.
-      - Each source, and each rulebook, needs a file of its own. The folder must exist.
+      - Each source, each rulebook and each O(base_url) needs a file of its own. The folder must exist.
     type: path
   feedback:
     description:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 from .redaction import hide
 
@@ -26,7 +27,7 @@ class Handover:
 
         ansible-rulebook has one place between a source and the rules. What has left it has reached the rules.
         """
-        await self._queue.put(hide(event, self._api_key))
+        await self._queue.put(_bearable(hide(event, self._api_key)))
         if self._feedback is not None:
             await self._feedback.get()
             keep()
@@ -41,3 +42,13 @@ class Handover:
             # Also when this is cancelled: the rules may have taken it meanwhile.
             if place.empty():
                 keep()
+
+
+def _bearable(value):
+    """The same as the engine of the rules bears it: it loses an event with a number that is none, and stalls on an
+    entry without a name."""
+    if isinstance(value, dict):
+        return {name or "_": _bearable(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_bearable(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -100,7 +100,7 @@ def timestamp_of(params):
 def fingerprint(method, params):
     """What an event is recognised by: of a round that it is this round at this instant, else all that it says."""
     instant, retest = timestamp_of(params), retest_of(method, params)
-    if instant and retest and retest["round"] is not None:
+    if instant and retest and None not in (retest["project_id"], retest["round"]):
         said = [method, format_instant(instant), retest["project_id"], retest["round"]]
     else:
         said = [method, params]

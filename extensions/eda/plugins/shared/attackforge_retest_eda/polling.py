@@ -34,7 +34,7 @@ class _Watch:
         self._service = Service(settings)
         self._backoff = backoff
         self._handover = Handover(queue, feedback, settings.api_key)
-        self._state = StateFile(settings.state_file, SOURCE)
+        self._state = StateFile(settings.state_file, SOURCE, settings.base_url)
         self._known = {}  # {project id: set of Steps that need no telling any more}
 
     async def run(self):

@@ -142,7 +142,8 @@ class Service:
         try:
             return await work
         except aiohttp.WSServerHandshakeError as error:
-            raise self._told(method, error.status, error.headers or {}, b"") from None
+            words = b"this is no WebSocket; is base_url right?" if error.status == 200 else b""
+            raise self._told(method, error.status, error.headers or {}, words) from None
         except _Redirected as error:
             raise Refused(
                 "%s: the service redirects to %s. That is not followed, because the key must not travel; correct "
@@ -163,7 +164,7 @@ class Service:
     def _told(self, method, status, headers, content):
         """The error that an HTTP code is."""
         words = " ".join(self._hidden(bytes(content[:4096]).decode("utf-8", "replace")).split())[:_EXCERPT]
-        what = "%s: HTTP %d%s" % (method, status, ": " + words if words else "")
+        what = "%s: HTTP %d%s" % (method, status, ": " + words.rstrip(".") if words else "")
         if status >= 500 or status in _PASSING or 200 <= status < 300:
             return FateUnknown(what + ".", method=method, http_status=status, retry_after=_seconds(headers))
         if status in (401, 403):

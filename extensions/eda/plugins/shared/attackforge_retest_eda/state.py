@@ -16,11 +16,12 @@ _VERSION = 1
 
 
 class StateFile:
-    """The state of one source. Without a path nothing is kept."""
+    """The state of one source at one service. Without a path nothing is kept."""
 
-    def __init__(self, path, source):
+    def __init__(self, path, source, base_url):
         self.path = path
         self._source = source
+        self._base_url = base_url
 
     def load(self, read):
         """What was kept, given to ``read``; None if nothing was. A file that is something else is an error."""
@@ -36,6 +37,8 @@ class StateFile:
         try:
             if kept["source"] != self._source or kept["version"] != _VERSION:
                 raise self._wrong("is not one of %s" % self._source)
+            if kept["base_url"] != self._base_url:
+                raise self._wrong("tells what was seen of %s, not of %s" % (kept["base_url"], self._base_url))
             return read(kept["state"])
         except (KeyError, TypeError, ValueError, AttributeError):
             raise self._wrong("has not the form that it was written in") from None
@@ -49,11 +52,18 @@ class StateFile:
         """Keep the state: a reader finds the old one or the new one, whole, whatever happens meanwhile."""
         if not self.path:
             return
+        try:
+            self._replace(state)
+        except OSError as error:
+            raise AttackForgeError("state_file: %r cannot be written (%s)." % (self.path, error.strerror)) from None
+
+    def _replace(self, state):
         folder, name = os.path.split(self.path)
         descriptor, temporary = tempfile.mkstemp(prefix="." + name, dir=folder)  # only its owner can read it
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump({"source": self._source, "version": _VERSION, "state": state}, file)
+                json.dump(
+                    {"source": self._source, "version": _VERSION, "base_url": self._base_url, "state": state}, file)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, self.path)

@@ -48,7 +48,7 @@ class _Stream:
         self._service = Service(settings)
         self._backoff = backoff
         self._handover = Handover(queue, feedback, settings.api_key)
-        self._state = StateFile(settings.state_file, SOURCE)
+        self._state = StateFile(settings.state_file, SOURCE, settings.base_url)
         self._waiting = asyncio.Queue()  # of (method, params): read and not handed over
         self._worked = False
         self._strangers = set()
