@@ -38,6 +38,8 @@ def held(*numbers, **more):
                  "end": "2030-12-08"}, **more)
 
 
+LEFT_OUT = dict.fromkeys(
+    ("release", "note", "window_start", "window_end", "base_url", "api_key"), "{{ never_set | default(omit) }}")
 # {case: (acts before, variables, numbers of the findings requested, writes)}
 CASES = {
     "by tag": ([], dict(select=dict(tags=["release-2026.12"]), release="2026.12"), [1, 2, 3, 4, 5],
@@ -56,9 +58,7 @@ CASES = {
         [held(1, 2), dict(do="close", id="WEBAPP-2")], dict(
             vulnerability_ids=[ID[1], ID[2]], on_window_change="replace", window_start="2031-01-01",
             window_end="2031-01-08"), [1], [CANCEL, REQUEST]),
-    "left out": ([], dict(vulnerability_ids=[ID[1]], **{name: "{{ never_set | default(omit) }}" for name in (
-        "release", "note", "window_start", "window_end", "base_url", "api_key")}),
-                 [1], [REQUEST]),
+    "left out": ([], dict(LEFT_OUT, vulnerability_ids=[ID[1]]), [1], [REQUEST]),
     "a typo, allowed": ([], dict(select=dict(alternate_ids=["WEBAPP-1", "WEBAP-5"]), allow_empty=True), [1], [REQUEST]),
     "nothing found, allowed": ([], dict(select=dict(tags=["release-2026.13"]), allow_empty=True, release="1"), [], []),
 }
