@@ -145,7 +145,7 @@ class Plays:
             text=True, env=self.environment(RESULTS_FILE=results, **(environment or {})),
         )
 
-        def wait(timeout=180):
+        def wait(timeout=600):  # the end of what hangs; the longest plays take a minute
             try:
                 output = process.communicate(timeout=timeout)[0]
             except subprocess.TimeoutExpired:
