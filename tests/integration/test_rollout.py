@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from tests.integration.plays import HERE
+from tests.pages import blocks_of
 
 PROJECT, PARTNER = "66333e1d110ab5acf8a4354e", "66333e1d110ab5acf8a4354f"
 ROLLOUT = HERE / "playbooks/rollout.yml"
@@ -109,6 +110,33 @@ def test_a_gate_that_cannot_ask_takes_nothing_back(rollout, sandbox):
     assert run.rc == 2 and "not granted" in run.output
     assert rollout.versions() == {"2026.12"} and not sandbox.log("CancelProjectRetestRound")
     assert sandbox.books()["open_rounds"] == [2]
+
+
+def the_gate_of_the_guide():
+    return next(block.text for block in blocks_of("docs/rollout.md") if "give_up" in block.text)
+
+
+def test_the_gate_of_the_guide_changes_nothing_while_testers_work(plays, sandbox):
+    sandbox.act("request_round", ids=FIXED)
+    run = plays.run(the_gate_of_the_guide())
+    assert run.rc == 2 and not run.results("Take the release back") and not sandbox.writes()
+    assert "so nothing was changed" in run.output
+
+
+def test_the_gate_of_the_guide_withdraws_the_round_that_is_given_up(plays, sandbox):
+    sandbox.act("request_round", ids=FIXED)
+    run = plays.run(the_gate_of_the_guide(), variables={"give_up": True})
+    assert run.rc == 2 and len(run.results("Take the release back")) == 1
+    assert [row["method"] for row in sandbox.writes()] == ["CancelProjectRetestRound"]
+    assert sandbox.books()["open_rounds"] == []
+
+
+def test_the_gate_of_the_guide_takes_back_what_does_not_hold(plays, sandbox):
+    sandbox.act("request_round", ids=FIXED)
+    sandbox.act("reopen", id="WEBAPP-1")
+    sandbox.act("complete_round", round=2)
+    run = plays.run(the_gate_of_the_guide())
+    assert run.rc == 2 and len(run.results("Take the release back")) == 1 and not sandbox.writes()
 
 
 def test_a_rollout_that_fails_on_the_first_hosts_asks_for_nothing(rollout, sandbox):

@@ -278,7 +278,7 @@ def test_a_selection_is_read_without_what_is_written_twice():
     assert (made.title, made.query) == (" Login", "{a: 1}")
 
 
-def test_a_selection_may_select_nothing_out_or_everything():
+def test_without_a_condition_all_is_meant_and_with_an_empty_one_nothing():
     assert selection_options(SELECTION, NOW)[1].ids == ()
     assert selection_options(dict(SELECTION, tags=[]), NOW)[1] is None
 
