@@ -158,6 +158,9 @@ def _told(error):
     message = error.msg
     if isinstance(error, UnsupportedError):
         return "unsupported option %s" % message
-    if isinstance(error, RequiredError) and ("base_url" in message or "api_key" in message):
-        return "%s (the environment may hold them as ATTACKFORGE_BASE_URL and ATTACKFORGE_API_KEY)" % message
+    if isinstance(error, RequiredError):
+        held = ["%s as %s" % (name, option["fallback"][1][0]) for name, option in CONNECTION_SPEC.items()
+                if option.get("required") and name in message]
+        if held:
+            message += " (the environment may hold %s)" % ", ".join(held)
     return message

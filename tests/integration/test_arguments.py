@@ -143,3 +143,19 @@ def test_there_is_no_traceback_and_no_key(runs, mode):
             runs[0][mode].lines]
     for word in ("lines-of-a-key", "read-from-a-file", "hush-hush", "ключ"):
         assert not [text for text in told + results + keys if word in text]
+
+
+@pytest.mark.parametrize("mode", ["process", "module"])
+def test_where_the_service_is_may_stand_in_the_environment(tmp_path, mode):
+    run = Plays(tmp_path, None, mode).ok([
+        task("neither", "retest", **GOOD), task("no key", "retest", **GOOD, base_url="https://127.0.0.1:1"),
+        task("no service", "retest", **GOOD, api_key="a-key")])
+    told = {name: run.result(name)["msg"] for name in ("neither", "no key", "no service")}
+    assert told == {
+        "neither": "missing required arguments: api_key, base_url (the environment may hold base_url as "
+                   "ATTACKFORGE_BASE_URL, api_key as ATTACKFORGE_API_KEY). Nothing was sent.",
+        "no key": "missing required arguments: api_key (the environment may hold api_key as ATTACKFORGE_API_KEY). "
+                  "Nothing was sent.",
+        "no service": "missing required arguments: base_url (the environment may hold base_url as "
+                      "ATTACKFORGE_BASE_URL). Nothing was sent.",
+    }

@@ -292,6 +292,14 @@ def test_proxy_variables_that_are_no_url_are_named(monkeypatch):
     assert "the proxy variables" in str(failure(client("https://tenant.invalid"), write, Refused))
 
 
+def test_a_proxy_that_is_not_there_is_named_without_its_password(monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:proxy-word@127.0.0.1:%d" % port)
+    error = failure(client("https://tenant.invalid"), write, NotProcessed)
+    assert "the proxy gives no connection to tenant.invalid" in str(error) and "proxy-word" not in str(error)
+
+
 def test_a_ca_bundle_that_is_not_there_is_named(monkeypatch):
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such/file")
     error = str(failure(client("https://tenant.invalid"), write, Refused))
@@ -562,6 +570,12 @@ def test_many_ids_go_into_several_short_queries():
         assert found_by(client(server.url), *range(120)) == list(range(120))
     assert 2 <= len(server.requests) <= 4
     assert all(len(sent.target) < 2000 for sent in server.requests)
+
+
+def test_what_an_ignored_query_brought_is_not_asked_for_again():
+    with Server(pages(300, q="ignored")) as server:
+        assert found_by(client(server.url), *range(120)) == list(range(120))
+    assert len(server.requests) == 1
 
 
 def test_what_a_query_leaves_out_is_not_missing():

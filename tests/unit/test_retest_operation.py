@@ -314,6 +314,13 @@ def test_a_refusal_stays_one_where_somebody_else_asked_for_a_part(service):
     fails(Refused, options(A, B), service)
 
 
+def test_a_refusal_stays_one_where_somebody_else_asked_for_another_window(service):
+    service.refuse_doubles = True
+    service.faults["request"] = [lambda: service.add_round([A, B], start="2026-12-03T00:00:00.000Z") and None]
+    failure = fails(Refused, options(A, B, on_window_change="fail"), service)
+    assert service.writes == ["request"] and not failure.facts.get("changed")
+
+
 def test_a_read_that_is_refused_sends_nothing(service):
     service.faults["read"] = ["refused"]
     fails(Refused, options(A), service)
