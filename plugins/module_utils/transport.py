@@ -73,7 +73,7 @@ class Transport:
         outcome = worker.result(self._connection.timeout + _GRACE)
         if isinstance(outcome, Exception):
             self._session = None  # its connection may still be in use
-            raise self._network_error(method, verb, outcome) from None
+            raise self._network_error(method, verb, outcome, worker.sending) from None
         return outcome
 
     def _talk(self, session, verb, url, data):
@@ -110,8 +110,11 @@ class Transport:
             session.mount(scheme, adapter)
         return session
 
-    def _network_error(self, method, verb, error):
-        """Tell what the network did in words that help, and whether the service can have seen the request."""
+    def _network_error(self, method, verb, error, sending):
+        """Tell what the network did in words that help, and whether the service can have seen the request.
+
+        ``sending``: whether the connection stood, so that the request can have left.
+        """
         where = urlsplit(self._connection.base_url).netloc
         causes = list(_causes(error))
         detail = hide(" ".join(str(causes[-1]).split()), self._connection.api_key)[:_EXCERPT]
@@ -140,7 +143,7 @@ class Transport:
             return told(kind, "the answer of %%s is larger than %d MiB, which no answer should be; it was not read."
                         % (MAX_ANSWER // 2**20))
         plain = detail.replace("%", "%%")
-        if first(urllib3.exceptions.ProxyError):
+        if first(urllib3.exceptions.ProxyError) and not sending:  # urllib3 also calls so what breaks behind the proxy
             return told(NotProcessed, "the proxy gives no connection to %%s: %s." % plain)
         if first(socket.gaierror):
             return told(NotProcessed, "the name of %%s cannot be resolved: %s. Correct base_url." % plain)
@@ -160,6 +163,8 @@ class Transport:
         if first(*(getattr(requests.exceptions, name) for name in wrong_url)):
             return told(Refused, "%%s cannot be reached: %s. Correct base_url or the proxy variables." % plain)
         if first(requests.exceptions.RequestException, urllib3.exceptions.HTTPError, ConnectionError, UnicodeError):
+            if not sending:
+                return told(NotProcessed, "no connection to %%s: %s." % plain)
             return told(FateUnknown, "the connection to %%s broke before an answer was there: %s." % plain)
         if first(OSError):
             return told(Refused, "%%s cannot be reached: %s. Check REQUESTS_CA_BUNDLE and ca_path." % plain)
@@ -172,6 +177,7 @@ class _Worker(threading.Thread):
     def __init__(self, work):
         super().__init__(daemon=True)
         self.given_up = threading.Event()
+        self.sending = False
         self._work = work
         self._box = queue.SimpleQueue()
 
@@ -196,6 +202,11 @@ def _given_up():
     """Whether nobody waits any more for what this thread does."""
     worker = threading.current_thread()
     return isinstance(worker, _Worker) and worker.given_up.is_set()
+
+
+def _sending():
+    """Note that from now on something of the request can have left."""
+    threading.current_thread().sending = True
 
 
 class TooLarge(Exception):
@@ -256,6 +267,12 @@ def _guarded(pool):
             if _given_up():
                 self.close()
                 raise TooLate("timed out")
+            _sending()
+
+        def request(self, *args, **kwargs):
+            if self.sock is not None:  # it was kept
+                _sending()
+            return super().request(*args, **kwargs)
 
         def getresponse(self, *args, **kwargs):
             # A server that writes its answer in two pieces and waits for the first to be acknowledged would otherwise
@@ -283,5 +300,6 @@ def _causes(error):
         cause = todo.pop(0)
         if isinstance(cause, BaseException) and cause not in seen:
             seen.append(cause)
-            todo += [getattr(cause, "reason", None), cause.__cause__, cause.__context__, *cause.args]
+            context = None if cause.__suppress_context__ else cause.__context__
+            todo += [getattr(cause, "reason", None), cause.__cause__, context, *cause.args]
     return seen

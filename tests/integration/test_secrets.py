@@ -158,6 +158,7 @@ class Listener:
                 if keep:
                     self.seen += data
                 target.sendall(data)
+        with contextlib.suppress(OSError):
             target.shutdown(socket.SHUT_WR)
 
 
@@ -228,6 +229,30 @@ def test_https_goes_by_a_proxy_that_does_not_see_the_key(tmp_path):
             [task("task", "retest_info", ca_path=secure.ca, **INFO)],
             environment={"HTTPS_PROXY": proxy.url, "NO_PROXY": urlsplit(secure.url).hostname})
         assert run.outcome("task") == "ok" and proxy.connections == spared
+
+
+def test_behind_a_proxy_too_a_request_whose_answer_is_lost_is_sent_once(tmp_path):
+    options = {**REQUEST, "retries": 2}
+    with Sandbox(tls=True) as secure, Listener(passes_on=True) as proxy:
+        plays = Plays(tmp_path, secure)
+
+        def run(when, **more):
+            secure.clear_log()
+            done = plays.ok([
+                steer("lose", reset=True, faults=[dict(fault="reset", when=when, method="RequestNewProjectRetest")]),
+                task("task", "retest", ca_path=secure.ca, **options, **more),
+            ], environment={"HTTPS_PROXY": proxy.url})
+            assert [row["method"] for row in secure.log()].count("RequestNewProjectRetest") == 1
+            return done
+
+        after = run("after")
+        assert after.outcome("task") == "changed" and "was lost" in after.result("task")["warnings"][0]
+        assert secure.books()["open_rounds"] == [2]
+        for when, more in (("before", {}), ("before", {"preflight": False}), ("after", {"preflight": False})):
+            lost = run(when, **more)
+            assert lost.outcome("task") == "failed" and lost.result("task")["fate"] == "unknown"
+            assert "broke before an answer was there" in lost.result("task")["msg"]
+        assert proxy.connections > 0
 
 
 def test_a_proxy_that_is_not_there_is_named_and_the_key_is_not(plays):

@@ -38,7 +38,7 @@ from ansible_collections.attackforge.retest.plugins.module_utils.schemas import 
 from ansible_collections.attackforge.retest.plugins.module_utils.transport import USER_AGENT
 from ansible_collections.attackforge.retest.plugins.module_utils.vulnerabilities import Selection
 from ansible_collections.attackforge.retest.tests.unit.wire import (
-    Server, answer, dribble, free_port, raw, reply, reset, silence,
+    Server, answer, dribble, free_port, raw, reply, reset, silence, tunnel,
 )
 
 KEY = "k3y/with+odd=<signs>&\"more\"'yet%41!"
@@ -763,6 +763,40 @@ def test_a_bad_certificate_is_refused_with_the_remedy_and_nothing_is_sent(author
         error = failure(client(server.url, retries=3, ca_path=authority.path if ca else None), read, Refused)
     assert words in str(error) and "certificate" in str(error)
     assert server.requests == [] and server.connections == 1
+
+
+@pytest.mark.parametrize("end", [raw(), reset(), reset(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"), silence])
+def test_what_breaks_behind_a_proxy_after_the_request_was_sent_is_fate_unknown(authority, monkeypatch, end):
+    with Server(tunnel) as proxy, Server(end, tls=authority.context(LOOPBACK)) as server:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        error = failure(client(server.url, ca_path=authority.path, timeout=0.5), write, FateUnknown)
+    assert len(server.requests) == len(proxy.requests) == 1 and "proxy" not in str(error)
+
+
+@pytest.mark.parametrize("end", [answer(502), raw(), reset()])
+def test_a_proxy_that_makes_no_tunnel_was_not_processed(monkeypatch, end):
+    with Server(end) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        error = failure(client("https://tenant.invalid"), write, NotProcessed)
+    assert "no connection to tenant.invalid" in str(error)
+
+
+def test_a_certificate_behind_a_proxy_is_looked_at(authority, monkeypatch):
+    with Server(tunnel) as proxy, Server(tls=authority.context(LOOPBACK)) as server:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        assert "not trusted" in str(failure(client(server.url), write, Refused))
+        assert write(client(server.url, ca_path=authority.path)) == {}
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("end, words", [
+    (raw(), "Remote end closed connection without response"), (reset(), "Connection reset by peer"),
+    (silence, "timed out"),
+])
+def test_what_broke_is_told_as_the_network_said_it(end, words):
+    with Server(end) as server:
+        error = failure(client(server.url, timeout=0.3), write, FateUnknown)
+    assert words in error.facts["error"]["detail"]
 
 
 def test_a_server_with_tls_1_1_only_gets_nothing(authority):

@@ -83,6 +83,25 @@ def dribble(head, every=0.05):
     return act
 
 
+def tunnel(sock, request):
+    """Be a proxy: pass on what comes, either way, until one side ends."""
+
+    def pass_on(source, target):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+        with contextlib.suppress(OSError):
+            target.shutdown(socket.SHUT_RDWR)
+
+    host, _colon, port = request.target.rpartition(":")
+    with socket.create_connection((host, int(port))) as service:
+        sock.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        back = threading.Thread(target=pass_on, args=(service, sock), daemon=True)
+        back.start()
+        pass_on(sock, service)
+        back.join(_END)
+
+
 class Server:
     """Each request takes the next action of the script, a function of (socket, request); the last one stays."""
 
