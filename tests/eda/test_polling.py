@@ -130,3 +130,21 @@ def test_a_refusal_at_the_start_is_the_end(sandbox, fault, parameters, words):
     assert isinstance(error, Refused) and words in str(error)
     assert sandbox.key not in str(error)
     assert len(sandbox.log()) == 1
+
+
+def test_a_refusal_after_a_restart_is_the_end_too(sandbox, tmp_path):
+    """A key that was taken back meanwhile must not leave a rulebook that looks alive."""
+    state = str(tmp_path / "state.json")
+
+    async def begin():
+        async with source(sandbox, state_file=state) as rounds:
+            await looked(sandbox, rounds)
+
+    async def begin_again():
+        async with source(sandbox, state_file=state) as rounds:
+            return await rounds.ends()
+
+    asyncio.run(begin())
+    sandbox.fault("status", "GetProjectById", code=403, times=-1)
+    error = asyncio.run(begin_again())
+    assert isinstance(error, Refused) and "not granted" in str(error)

@@ -30,7 +30,8 @@ description:
     C(event.retest) with C(project_id), C(round), C(status) (V(requested), V(completed) or V(cancelled)),
     C(retesting_window_start), C(retesting_window_end) and C(vulnerabilities), a list of C(id), C(alternate_id) and
     C(title).
-  - It ends with an error where the service refuses at the start. Later it tries again whatever happens.
+  - It ends with an error where the service refuses before subscribing has worked once since the start. Otherwise it
+    tries again whatever happens.
 author:
   - The attackforge.retest authors
 version_added: 0.1.0
@@ -94,7 +95,8 @@ options:
   state_file:
     description:
       - A file in which the source keeps the time of the last event and what it has told.
-        Started again with it, the source goes on where it was, so nothing is lost, and nothing is told twice.
+        Started again with it, the source goes on where it was, so nothing is lost, and nothing is told twice, unless it
+        was ended between telling an event and writing it down.
       - Each source, each rulebook and each O(base_url) needs a file of its own. The folder must exist.
     type: path
   feedback:

@@ -28,7 +28,8 @@ description:
   - A rulebook sees the same as with the source attackforge.retest.events, with two differences. C(event.timestamp) is
     the time of the look, because the history has no dates, and C(event.payload) is the row of the history.
   - What is there at the very first look is not told.
-  - It ends with an error where the service refuses the first look. Later it tries again whatever happens.
+  - It ends with an error where the service refuses a project's first look since the start. Otherwise it tries again
+    whatever happens.
 author:
   - The attackforge.retest authors
 version_added: 0.1.0
@@ -85,7 +86,8 @@ options:
   state_file:
     description:
       - A file in which the source keeps which rounds it has told.
-        Started again with it, the source goes on where it was, so nothing is lost, and nothing is told twice.
+        Started again with it, the source goes on where it was, so nothing is lost, and nothing is told twice, unless it
+        was ended between telling an event and writing it down.
       - Each source, each rulebook and each O(base_url) needs a file of its own. The folder must exist.
     type: path
   feedback:

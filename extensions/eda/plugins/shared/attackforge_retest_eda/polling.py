@@ -36,6 +36,7 @@ class _Watch:
         self._handover = Handover(queue, feedback, settings.api_key)
         self._state = StateFile(settings.state_file, SOURCE, settings.base_url)
         self._known = {}  # {project id: set of Steps that need no telling any more}
+        self._worked = set()  # the projects that have answered since the start
 
     async def run(self):
         self._known = self._state.load(_of_state) or {}
@@ -54,10 +55,11 @@ class _Watch:
             project = await self._service.get_project(session, project_id)
         except SSAPIError as error:
             # Once it has worked, a refusal may be a moment's trouble, such as a page for maintenance.
-            if isinstance(error, Refused) and project_id not in self._known:
+            if isinstance(error, Refused) and project_id not in self._worked:
                 raise
             logger.warning("%s Trying again.", error.message)
             return error.retry_after or 0.0
+        self._worked.add(project_id)
         await self._tell(project_id, steps_of(project))
         return None
 

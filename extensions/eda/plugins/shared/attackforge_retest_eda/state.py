@@ -45,7 +45,7 @@ class StateFile:
 
     def _wrong(self, what):
         return AttackForgeError(
-            "state_file: %r %s. To begin anew, which repeats nothing but may miss events, remove it."
+            "state_file: %r %s. To begin as at the very first start, remove it."
             % (self.path, what))
 
     def save(self, state):
