@@ -66,3 +66,10 @@ class Refused(SSAPIError):
 
 class UnexpectedAnswer(SSAPIError):
     """An answer in JSON that is not what the service documents. The message names the key that is wrong."""
+
+
+def rerun_remedy(error):
+    """What to do about the rest of a work that an error has stopped in the middle."""
+    if isinstance(error, Refused):
+        return "When that is mended, running the play again does the rest."
+    return "Running the play again does the rest."

@@ -16,7 +16,8 @@ description:
   - Before anything is sent, the project's retest history is read. A finding that is in an open round already is not
     asked for again, so that a rerun is harmless.
   - A request whose answer was lost is never sent again by itself. Its round is looked for in the history, for as long
-    as O(timeout). If it does not turn up, the task fails with RV(fate=unknown), and running the play again is safe.
+    as O(timeout). If it does not turn up, the task fails with RV(fate=unknown), and its message says whether running
+    the play again is safe. It is, unless a new round is there that holds none of the findings.
 author:
   - The attackforge.retest authors (@attackforge-retest)
 extends_documentation_fragment:
@@ -77,7 +78,8 @@ options:
   on_window_change:
     description:
       - What to do where findings are in an open round already and that round has another window. Windows are compared
-        as instants. A bound that is counted from now never counts as changed.
+        as instants. A bound that is counted from now never counts as changed. Neither does an end where only one of the
+        two windows has one, because the service may not tell it, or set one itself.
       - V(keep) leaves the round as it is, with a warning.
       - V(replace) cancels the round and requests a new one, if it holds these findings alone. A round that also holds
         others is never cancelled; the task fails.
@@ -111,8 +113,9 @@ options:
 notes:
   - "Methods of the API that the key must be granted: GetProjectById, GetProjectVulnerabilitiesById, and
     RequestNewProjectRetest, CancelProjectRetestRound or CompleteProjectRetestRound, whichever is used."
-  - "Requests to the service: a rerun that has nothing to do reads the history once. A new request reads the history,
-    reads the findings (up to 50 at a time), asks, and reads the history again."
+  - "Requests to the service: a rerun whose findings are all in open rounds reads the history once. A new request reads
+    the history, reads the findings that are in no open round (up to 50 at a time, and all pages of the project's
+    findings where one of them is not seen by that), asks, and reads the history again."
 seealso:
   - name: The AttackForge Self-Service API
     description: What the module calls.
@@ -162,7 +165,7 @@ retest:
     - The round that holds the findings now, or would after a real run; with O(state=cancelled) and O(state=completed)
       the round that was changed.
     - Where findings are spread over several rounds, the youngest of them.
-  returned: success
+  returned: success, and where the task fails though there is a round
   type: dict
   contains:
     project_id:
@@ -174,7 +177,9 @@ retest:
       type: int
       returned: always
     status:
-      description: V(requested), V(completed) or V(cancelled). It is null where there is no round.
+      description: >-
+        V(requested), V(completed) or V(cancelled), or the service's own word where it is none of these. It is null
+        where there is no round.
       type: str
       returned: always
     retesting_window_start:
@@ -247,11 +252,13 @@ request:
     vulnerability_ids: [6639508f50523053f459d29f]
 message:
   description: The service's own status text. It is null where nothing was sent, or where its answer was lost.
-  returned: success
+  returned: success, and where the task fails after it
   type: str
   sample: Project retest requested for Project 66333e1d110ab5acf8a4354e
 diff:
-  description: The open rounds of the project before and after, as YAML.
+  description: >-
+    The open rounds of the project before and after, as YAML. With O(preflight=false) nothing is read, so it shows the
+    round alone that is meant.
   returned: success
   type: dict
   contains:

@@ -56,7 +56,8 @@ options:
     default: false
   wait_timeout:
     description:
-      - Seconds to wait at most. Then the rounds are told as they are, which is no failure.
+      - Seconds to wait at most. Then the rounds are told as they are, which is no failure unless the last look failed.
+        A look that fails meanwhile is made up for by the next one; a refusal, such as of the key, is a failure at once.
     type: float
     default: 3600
   wait_interval:
@@ -67,8 +68,9 @@ options:
 notes:
   - "Methods of the API that the key must be granted: GetProjectById, and with O(outcome=true)
     GetProjectVulnerabilitiesById."
-  - "Requests to the service: one, and with O(outcome=true) one for each 50 findings in the rounds that are told.
-    With O(wait=true) each look costs as much."
+  - "Requests to the service: one, and with O(outcome=true) one for each 50 findings in the rounds that are told, and
+    all pages of the project's findings where one of them is not seen by that. With O(wait=true) each look costs as
+    much."
 """
 
 EXAMPLES = r"""

@@ -70,6 +70,21 @@ def test_it_passes_when_all_are_closed(plays, round_2):
     assert len(round_2.log("GetProjectById")) == 2  # once for both hosts, to find the round and to follow it
 
 
+def test_each_host_may_stand_for_a_project_of_its_own(plays, round_2, tmp_path):
+    round_2.act("close", ids=IN_ROUND)
+    round_2.act("complete_round", round=2)
+    inventory = plays.folder / "projects.yml"
+    inventory.write_text(
+        "all: {hosts: {portal: {project: %s}, partner: {project: %s}}, vars: {ansible_connection: local}}" % (
+            PROJECT, PROJECT[:-1] + "f"))
+    run = plays.run(play(
+        attackforge_retest_gate_project_id="{{ project }}", attackforge_retest_gate_run_once=False,
+        attackforge_retest_gate_report=str(tmp_path / "{{ inventory_hostname }}.md")), inventory=inventory)
+    assert run.rc == 2 and "has no retest round" in run.result("Check that there is a round", "failed")["msg"]
+    assert [line["host"] for line in run.lines if line.get("task") == "beyond"] == ["portal"]
+    assert [path.name for path in tmp_path.glob("p*.md")] == ["portal.md"]
+
+
 def test_it_ignores_what_it_is_told_to_ignore(plays, round_2):
     round_2.act("close", id="WEBAPP-1")
     round_2.act("complete_round", round=2)

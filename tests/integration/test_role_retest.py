@@ -58,6 +58,8 @@ CASES = {
         [held(1, 2), dict(do="close", id="WEBAPP-2")], dict(
             vulnerability_ids=[ID[1], ID[2]], on_window_change="replace", window_start="2031-01-01",
             window_end="2031-01-08"), [1], [CANCEL, REQUEST]),
+    "asked twice": ([held(1, 2), held(1, 2)], dict(vulnerability_ids=[ID[1], ID[2]], on_duplicate="cancel"), [],
+                    [CANCEL]),
     "left out": ([], dict(LEFT_OUT, vulnerability_ids=[ID[1]]), [1], [REQUEST]),
     "a typo, allowed": ([], dict(select=dict(alternate_ids=["WEBAPP-1", "WEBAP-5"]), allow_empty=True), [1], [REQUEST]),
     "nothing found, allowed": ([], dict(select=dict(tags=["release-2026.13"]), allow_empty=True, release="1"), [], []),

@@ -345,10 +345,15 @@ def test_replace_cancels_the_round_and_requests_it_in_the_new_window(service):
     ("refused", Refused), ("lost before", FateUnknown), ("says no", FateUnknown), ("not processed", NotProcessed),
 ])
 def test_replace_whose_second_step_fails_reports_changed(service, fault, kind):
+    end = {Refused: "When that is mended, running the play again does the rest.",
+           NotProcessed: "Running the play again does the rest.",
+           FateUnknown: "Running the play again is safe: it reads the history before it asks."}[kind]
     service.add_round([A])
     service.faults["request"] = [fault] * 9
     failure = fails(kind, options(A, on_window_change="replace", **OTHER), service)
     assert failure.facts["changed"] is True
+    assert failure.message.startswith("Round 1 was cancelled to be replaced, but then: ")
+    assert failure.message.endswith(end)
     assert service.open_rounds() == []
     service.faults.clear()
     assert run(options(A, on_window_change="replace", **OTHER), service, False)["retest"]["round"] == 2

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from ..diff import rounds_diff
-from ..errors import AttackForgeError, FateUnknown, NotProcessed, Refused, SSAPIError, StateError
+from ..errors import AttackForgeError, FateUnknown, NotProcessed, Refused, SSAPIError, StateError, rerun_remedy
 from ..rounds import (
     CANCELLED, COMPLETED, REQUESTED, Round, as_result, changed_window, doubled, holders_of, new_holder, plan_finish,
     plan_request, rounds_of, undecided, unknown_status,
@@ -71,7 +71,7 @@ def _request(options, client, check_mode):
             error.message = "%s was cancelled to be replaced, but then: %s" % (
                 " and ".join("Round %d" % one.number for one in withdrawn), error.message)
             if "again is safe" not in error.message:
-                error.message += " Running the play again does the rest."
+                error.message += " " + rerun_remedy(error)
         raise
 
 
