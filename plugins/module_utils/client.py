@@ -263,7 +263,7 @@ class Client:
             raise NotProcessed(
                 "%s. The service limits the rate of requests; try later, or raise retries." % what,
                 retry_after=_retry_after(headers), **facts)
-        if status >= 500 or status in (408, 425):
+        if status < 200 or status >= 500 or status in (408, 425):
             raise FateUnknown("%s." % what.rstrip("."), retry_after=_retry_after(headers), **facts)
         if status in (401, 403):
             raise Refused(

@@ -74,6 +74,8 @@ class Transport:
         if isinstance(outcome, Exception):
             self._session = None  # its connection may still be in use
             raise self._network_error(method, verb, outcome, worker.sending) from None
+        if outcome.status < 200:
+            self._session = None  # the answer itself is still to come on that connection
         return outcome
 
     def _talk(self, session, verb, url, data):
@@ -166,8 +168,11 @@ class Transport:
             if not sending:
                 return told(NotProcessed, "no connection to %%s: %s." % plain)
             return told(FateUnknown, "the connection to %%s broke before an answer was there: %s." % plain)
-        if first(OSError):
+        if first(OSError) and not sending:
             return told(Refused, "%%s cannot be reached: %s. Check REQUESTS_CA_BUNDLE and ca_path." % plain)
+        if sending:  # whatever it is, it must not hide that the service may have done it
+            return told(FateUnknown, "%s came up before an answer of %%s was read: %s. Please report it."
+                        % (type(error).__name__, plain))
         raise error
 
 
@@ -254,9 +259,9 @@ class _Adapter(HTTPAdapter):
 
 
 def _guard(manager):
-    """Have a pool manager make connections that send nothing when they come too late."""
+    """Have a pool manager make connections that send nothing when they come too late. A proxy's is given again."""
     manager.pool_classes_by_scheme = {
-        scheme: _guarded(pool) for scheme, pool in urllib3.poolmanager.pool_classes_by_scheme.items()}
+        scheme: _guarded(getattr(pool, "unguarded", pool)) for scheme, pool in manager.pool_classes_by_scheme.items()}
 
 
 @lru_cache(maxsize=None)
@@ -277,12 +282,13 @@ def _guarded(pool):
         def getresponse(self, *args, **kwargs):
             # A server that writes its answer in two pieces and waits for the first to be acknowledged would otherwise
             # cost 40 ms a request on a connection that is kept.
-            if hasattr(socket, "TCP_QUICKACK") and self.sock is not None:
+            if hasattr(socket, "TCP_QUICKACK") and hasattr(self.sock, "setsockopt"):  # TLS within TLS has none
                 self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
             return super().getresponse(*args, **kwargs)
 
     class Pool(pool):
         ConnectionCls = Connection
+        unguarded = pool
 
     return Pool
 

@@ -27,6 +27,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from urllib3.connectionpool import HTTPSConnectionPool
 
 from ansible_collections.attackforge.retest.plugins.module_utils import client as client_module
 from ansible_collections.attackforge.retest.plugins.module_utils import transport as transport_module
@@ -771,6 +772,48 @@ def test_what_breaks_behind_a_proxy_after_the_request_was_sent_is_fate_unknown(a
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         error = failure(client(server.url, ca_path=authority.path, timeout=0.5), write, FateUnknown)
     assert len(server.requests) == len(proxy.requests) == 1 and "proxy" not in str(error)
+
+
+def test_a_proxy_with_tls_works(authority, monkeypatch):
+    context = authority.context(LOOPBACK)
+    with Server(tunnel, tls=context) as proxy, Server(tls=context) as server:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        assert write(client(server.url, ca_path=authority.path)) == {}
+    assert len(server.requests) == len(proxy.requests) == 1
+
+
+def test_the_pools_of_a_proxy_are_its_own_and_guarded_once():
+    """A proxy's manager is given again for each request, and that for SOCKS has pools of its own."""
+    adapter = client("https://tenant.example")._transport._new_session().get_adapter("https://tenant.example")
+    manager = types.SimpleNamespace(pool_classes_by_scheme={"https": type("Pool", (HTTPSConnectionPool,), {"own": 1})})
+    transport_module._guard(manager)
+    guarded = manager.pool_classes_by_scheme["https"]
+    transport_module._guard(manager)
+    assert manager.pool_classes_by_scheme["https"] is guarded and guarded.own == 1
+    assert hasattr(adapter.poolmanager.pool_classes_by_scheme["https"], "unguarded")
+
+
+def test_an_unforeseen_error_after_the_request_was_sent_is_fate_unknown(monkeypatch):
+    with Server() as server:
+        one = client(server.url)
+        talk = one._transport._talk
+
+        def stumble(*arguments):
+            talk(*arguments)
+            raise AttributeError("of a library")
+
+        monkeypatch.setattr(one._transport, "_talk", stumble)
+        error = failure(one, write, FateUnknown)
+    assert "AttributeError came up" in str(error) and "of a library" in str(error) and len(server.requests) == 1
+
+
+@pytest.mark.parametrize("line", [b"HTTP/1.1 102 Processing", b"HTTP/1.1 103 Early Hints", b"HTTP/1.1 101 Switching"])
+def test_an_answer_that_is_none_yet_is_fate_unknown_and_its_connection_is_left(line):
+    with Server(raw(line + b"\r\n\r\n"), answer(200, {"status": "of another request"})) as server:
+        one = client(server.url)
+        assert failure(one, write, FateUnknown).facts["error"]["http_status"] == int(line[9:12])
+        assert read(one) == {"status": "of another request"}
+    assert server.connections == 2
 
 
 @pytest.mark.parametrize("end", [answer(502), raw(), reset()])
