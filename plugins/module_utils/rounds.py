@@ -10,6 +10,7 @@ Pure: no I/O, neither requests nor Ansible. Everything that can be decided witho
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cached_property
 from typing import NamedTuple, Optional
 
 from .errors import StateError
@@ -33,15 +34,17 @@ class Row(NamedTuple):
     retested: tuple  # of Finding: what was
 
 
-class Round(NamedTuple):
-    """A retest round. ``status`` is requested, completed, cancelled, or a word that nobody documents."""
-
+class _Round(NamedTuple):
     number: Optional[int]  # None as long as the service has not given one
     status: str
     start: Optional[datetime]
     end: Optional[datetime]
     scope: Optional[tuple]  # of Finding
     retested: frozenset  # of ids
+
+
+class Round(_Round):
+    """A retest round. ``status`` is requested, completed, cancelled, or a word that nobody documents."""
 
     @property
     def open(self):
@@ -52,7 +55,7 @@ class Round(NamedTuple):
         """Whether the status is one that this collection understands."""
         return self.open or self.status in _FINISHED
 
-    @property
+    @cached_property
     def ids(self):
         return frozenset(finding.id for finding in self.scope or ())
 

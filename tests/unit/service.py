@@ -76,8 +76,8 @@ class FakeService(Client):
     """Rounds and findings, and the real client's patience.
 
     ``faults`` maps a call (request, cancel, complete, read, find) to a list, one entry for each call to come: None, or
-    an error, or one of `not processed`, `lost before`, `lost after`, `late`, `refused`, `says no`, `drop`, or a
-    function that acts first and returns one of these.
+    an error, or one of `not processed`, `lost before`, `lost after`, `late`, `refused`, `says no`, `says so`, `drop`,
+    or a function that acts first and returns one of these.
     """
 
     def __init__(self, timeout=30.0, retries=4):
@@ -189,6 +189,8 @@ class FakeService(Client):
         fault = self._begin(call)
         if fault == "says no":
             return {"status": "Nothing was done"}
+        if fault == "says so":  # and does nothing, as far as is seen
+            return {"status": WORDS[call]}
         if fault == "late":
             self.clock.later(3, lambda: None if refuse() else commit())
         else:

@@ -253,6 +253,21 @@ def test_a_2xx_without_a_round_is_fate_unknown_with_the_services_words(service):
     assert failure.facts["error"]["method"] == "RequestNewProjectRetest"
 
 
+def test_where_the_service_says_that_it_was_requested_a_rerun_is_not_called_safe(service):
+    service.faults["request"] = ["says so"]
+    failure = fails(FateUnknown, options(A), service)
+    assert service.writes == ["request"] and failure.facts["fate"] == "unknown"
+    assert "is safe" not in failure.message
+    assert "look in AttackForge before you run the play again" in failure.message
+
+
+def test_a_replacing_request_of_unknown_fate_gives_one_advice(service):
+    service.add_round([A])
+    service.faults["request"] = ["says so"]
+    failure = fails(FateUnknown, options(A, on_window_change="replace", **OTHER), service)
+    assert "does the rest" not in failure.message and failure.facts["changed"] is True
+
+
 def test_findings_that_the_service_dropped_are_named_and_the_task_fails_as_changed(service):
     service.faults["request"] = ["drop"]
     failure = fails(StateError, options(A, B), service)

@@ -70,7 +70,7 @@ def _request(options, client, check_mode):
         if withdrawn and not requested:
             error.message = "%s was cancelled to be replaced, but then: %s" % (
                 " and ".join("Round %d" % one.number for one in withdrawn), error.message)
-            if "again is safe" not in error.message:
+            if error.facts.get("fate") != "unknown":  # which says itself what to do
                 error.message += " " + rerun_remedy(error)
         raise
 
@@ -147,13 +147,16 @@ def _fate_unknown(failure, words, trouble, others, timeout, body):
     looked = "No round with these findings was seen in the project's history within %g s" % timeout
     if trouble is not None:
         looked += " (the last look failed: %s)" % trouble.message.rstrip(".")
+    advice = "Running the play again is safe: it reads the history before it asks."
     if others:
         looked += ", only a new one that holds none of them (%s)" % ", ".join(map(str, others))
+        advice = "Look at it in AttackForge before you run the play again, which would ask once more."
+    elif _says(words, REQUESTED):
+        advice = ("The service itself says that it was, so look in AttackForge before you run the play again: as long "
+                  "as the history does not show the round, that would ask once more.")
     return FateUnknown(
         "%s %s, so it is not known whether the retest was requested. It was sent once. %s" % (
-            failure.message, looked,
-            "Look at it in AttackForge before you run the play again, which would ask once more." if others
-            else "Running the play again is safe: it reads the history before it asks."),
+            failure.message, looked, advice),
         method=failure.method, http_status=failure.http_status, detail=failure.detail,
         fate="unknown", request=body,
     )
@@ -245,6 +248,11 @@ def _finish_unseen(options, client, check_mode):
     }
 
 
+def _says(words, state):
+    """Whether the service's words tell that a round is so."""
+    return any(success in (words or "").lower() for success in _SUCCESS[state])
+
+
 def _send_unseen(client, state, send):
     advice = ("Whether it was done is not known, and with preflight: false it cannot be looked up here. "
               "Look in AttackForge before you run the play again.")
@@ -259,7 +267,7 @@ def _send_unseen(client, state, send):
                 detail=failure.detail, fate="unknown",
             ) from None
         else:
-            if any(success in (words or "").lower() for success in _SUCCESS[state]):
+            if _says(words, state):
                 return words
             raise StateError(
                 "The service answered, but its status text does not say that the round is %s: %s. %s"
