@@ -31,6 +31,8 @@ NAMES_PER_QUERY = 50  # keeps the URL below 2,000 characters
 LONGEST_WAIT = 60.0  # seconds, whatever Retry-After asks for
 _EXCERPT = 200  # characters
 _BEGINNING = 16 * 1024  # bytes of a body that are searched for words
+_LONGEST_SPELLING = 10  # letters that one letter of the key takes at most, as services write it
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _TAG = re.compile(r"<(script|style)\b.*?</\1\s*>|<[^<>]*>", re.DOTALL | re.IGNORECASE)
 
 
@@ -229,6 +231,9 @@ class Client:
             answer = self._call(method, verb, path, body=body)
         except Refused:
             raise first from None  # so projectId was not what it refused
+        except FateUnknown as loss:
+            loss.message += " With projectId it was refused: %s" % first.message
+            raise
         self._without_project_id.add(method)
         return answer
 
@@ -280,8 +285,10 @@ class Client:
         return self._words(answer, b"")
 
     def _words(self, answer, content):
-        words = hide(words_of(answer) or content[:_BEGINNING].decode("utf-8", "replace"), self._connection.api_key)
-        # What the cut left of a key that it went through is cut off here.
+        key = self._connection.api_key
+        words = hide(words_of(answer) or content[:_BEGINNING].decode("utf-8", "replace"), key)
+        if len(content) > _BEGINNING:
+            words = words[:-_LONGEST_SPELLING * len(key)]  # what the cut left of a key that it went through
         words = _TAG.sub(" ", words[:_BEGINNING // 2])
         words = " ".join("".join(letter if letter.isprintable() else " " for letter in words).split())
         return words[:_EXCERPT] + ("..." if len(words) > _EXCERPT else "") or None
@@ -357,6 +364,16 @@ def _retry_after(headers):
 
 def _json(content):
     try:
-        return json.loads(content)
+        answer = json.loads(content)
+        return _writable(answer) if _SURROGATE.search(content) else answer
     except (ValueError, RecursionError):
         return None
+
+
+def _writable(value):
+    """The same without halves of characters, which JSON can hold but no result can: texts that were cut have them."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, dict):
+        return {_writable(name): _writable(inner) for name, inner in value.items()}
+    return [_writable(inner) for inner in value] if isinstance(value, list) else value

@@ -11,23 +11,26 @@ import re
 from functools import lru_cache
 
 MASK = "********"
+_DEPTH = 100  # of lists and dictionaries; nothing that means anything lies deeper
 _ENCODED = re.compile(r"[&%\\]")  # what every spelling but the plain one has in it
 _HTML_NAMES = {"<": "lt", ">": "gt", "&": "amp", '"': "quot", "'": "apos"}
 
 
-def hide(value, key):
-    """Mask the key in a text, and in all texts within lists and dictionaries."""
+def hide(value, key, depth=_DEPTH):
+    """Mask the key in a text, and in all texts within lists and dictionaries. What is nested too deeply is left out."""
     if isinstance(value, str):
         if not key:
             return value
         if not _ENCODED.search(value):
             return value.replace(key, MASK)
         return _pattern(key).sub(MASK, value)
+    if not isinstance(value, (dict, list, tuple)):
+        return value
+    if not depth:
+        return "..."
     if isinstance(value, dict):
-        return {hide(name, key): hide(inner, key) for name, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [hide(inner, key) for inner in value]
-    return value
+        return {hide(name, key): hide(inner, key, depth - 1) for name, inner in value.items()}
+    return [hide(inner, key, depth - 1) for inner in value]
 
 
 @lru_cache(maxsize=4)

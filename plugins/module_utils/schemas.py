@@ -355,6 +355,8 @@ def _timeout(value):
 def _positive(value):
     if not math.isfinite(value) or value <= 0:
         raise vol.Invalid("%s is not a number of seconds above 0" % value)
+    if value > 1e9:  # more than the system can sleep
+        raise vol.Invalid("%g seconds are too many" % value)
     return value
 
 

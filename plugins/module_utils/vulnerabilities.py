@@ -213,15 +213,15 @@ def has_note(finding, text):
     Plain text has to be the same to the letter. HTML may come back arranged otherwise, so its words and, where any
     come back, its links are compared.
     """
-    wanted = _spaced(text)
+    wanted, words = _spaced(text), _words(text)
     for note in finding.notes or ():
-        same = [_spaced(note.text), _spaced(note.html), _words(note.html)]
-        if note.html is None:
-            same.append(html.unescape(_spaced(note.text)))
+        same = [_spaced(written) for written in (note.text, note.html) if written]
+        same.append(_words(note.html) if note.html else html.unescape(_spaced(note.text)))
         if _HTML.search(note.text or ""):
             same.append(_words(note.text))
         links = _links(note.html or note.text)
-        if wanted in same or _HTML.search(text) and _words(text) in same and (not links or links == _links(text)):
+        alike = words in same and (not links or links == _links(text)) if words else links and links == _links(text)
+        if wanted in same or _HTML.search(text) and alike:
             return True
     return False
 

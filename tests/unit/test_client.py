@@ -936,3 +936,41 @@ def test_no_thread_is_left_after_an_ordinary_call():
                 break
             time.sleep(0.02)
         assert threading.active_count() <= before
+
+
+# What an answer may hold that no result can
+
+
+@pytest.mark.parametrize("text, told", [
+    ('"cut \\ud83d"', "cut ?"), ('"\\udc00\\ud800 both"', "?? both"), ('"whole \\ud83d\\ude00"', "whole \U0001f600"),
+])
+def test_half_a_character_is_replaced(text, told):
+    body = b'{"status": %s, "more": [{%s: %s}]}' % ((text.encode("ascii"),) * 3)
+    with Server(answer(200, body)) as server:
+        assert write(client(server.url)) == {"status": told, "more": [{told: told}]}
+
+
+@pytest.mark.parametrize("depth", [90, 500, 900, 3000])
+def test_words_that_are_nested_deeply_are_no_reason_to_stumble(depth):
+    body = b'{"message": %s"x"%s, "status": "ok"}' % (b"[" * depth, b"]" * depth)
+    with Server(answer(200, body)) as server:
+        if depth < 1000:
+            assert write(client(server.url))["status"] == "ok"
+        else:
+            failure(client(server.url), write, FateUnknown)  # Python itself does not read it
+
+
+@pytest.mark.parametrize("fill", range(0, 40, 3))
+def test_a_body_that_is_cut_within_the_key_does_not_tell_its_first_half(fill):
+    key = "0123456789abcdefghijklmnopqrstuvwxyz"
+    body = b"<" + key.encode() * 454 + b"x" * fill + b">" + key.encode() * 9
+    with Server(answer(400, body)) as server:
+        one = client(server.url, key=key)
+        assert "0123456789" not in str(failure(one, write, Refused))
+
+
+def test_a_refusal_before_a_lost_answer_is_told_too():
+    with Server(answer(400, {"message": "the note is too long"}), answer(500, {"message": "oh"})) as server:
+        error = failure(
+            client(server.url), lambda one: one.update_vulnerability(PROJECT, "a" * 24, "Retest"), FateUnknown)
+    assert "HTTP 500: oh" in error.message and "the note is too long" in error.message and len(server.requests) == 2

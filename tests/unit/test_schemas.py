@@ -334,6 +334,11 @@ def test_a_wait_needs_a_time_that_passes(option, value):
     assert mistake(rounds, option, **{option: value}) == "%s: %s is not a number of seconds above 0" % (option, value)
 
 
+@pytest.mark.parametrize("option", ["wait_timeout", "wait_interval"])
+def test_a_wait_is_not_longer_than_a_system_can_sleep(option):
+    assert mistake(rounds, option, **{option: 1e10}) == "%s: 1e+10 seconds are too many" % option
+
+
 @pytest.mark.parametrize("value", [0.5, 1, 1e9])
 def test_a_wait_may_be_short_or_long(value):
     assert rounds(wait_timeout=value, wait_interval=value) == []

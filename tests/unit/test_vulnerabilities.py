@@ -265,6 +265,11 @@ RICH = "<p>Fixed &amp; <b>closed</b></p>"
 @pytest.mark.parametrize("text, note, same", [
     (RICH, note_of(RICH, RICH), True),
     (RICH, note_of("Fixed & closed", None), True),
+    ('<p><img src="https://ci/x.png"></p>', note_of("Something else", None), False),
+    ('<p><img src="https://ci/x.png"></p>', note_of(None, "<p>Something else</p>"), False),
+    ('<p><img src="https://ci/x.png"></p>', note_of(None, '<div><img alt="" src="https://ci/x.png"/></div>'), True),
+    ('<p><img src="https://ci/x.png"></p>', note_of(None, '<p><img src="https://ci/y.png"></p>'), False),
+    ("<p></p>", note_of("Something else", None), False),
     (RICH, note_of(None, "<div>Fixed &amp; closed</div>"), True),
     (RICH, note_of("Fixed & open", "<p>Fixed &amp; open</p>"), False),
     ("<img src='a'>", note_of("<img src='a'>", None), True),
