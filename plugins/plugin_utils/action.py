@@ -12,9 +12,11 @@ What is imported here is imported once, before Ansible forks its workers.
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import os
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 
 from ansible import constants as C
@@ -47,8 +49,9 @@ class ActionModule(ActionBase):
             wrap_async = self._task.async_val and not self._connection.has_native_async
             result.update(self._execute_module(task_vars=task_vars, wrap_async=wrap_async))
             return result
-        operation = _OPERATIONS[self._task.action.rpartition(".")[2]]
-        with self._like_a_module():
+        name = self._task.action.rpartition(".")[2]
+        operation = _OPERATIONS[name]
+        with self._like_a_module(), nullcontext() if name.endswith("_info") else self._alone():
             result.update(run_in_process(operation, self._task.args, self._task.check_mode, _client))
         if not _tells_invocation(task_vars):
             del result["invocation"]
@@ -62,6 +65,16 @@ class ActionModule(ActionBase):
             and not self._connection.become
             and not self._task.async_val
         )
+
+    @contextmanager
+    def _alone(self):
+        """Have the tasks of this play that write to the same project take turns, on however many hosts they run: none
+        reads what is there while another is about to change it."""
+        project = str(self._task.args.get("project_id")).strip().lower()
+        name = "attackforge-%s.lock" % hashlib.sha256(project.encode("utf-8", "replace")).hexdigest()
+        with open(os.path.join(C.DEFAULT_LOCAL_TMP, name), "w", encoding="utf-8") as turn:
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            yield
 
     @contextmanager
     def _like_a_module(self):

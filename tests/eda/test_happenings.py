@@ -168,6 +168,14 @@ def test_what_no_replay_reaches_is_forgotten():
         assert not position.take(DONE, params(number, number), NOW)
 
 
+def test_one_event_with_a_date_far_ahead_keeps_no_other_from_being_forgotten():
+    position = Position(START)
+    assert position.take(DONE, {**params(), "timestamp": "2099-01-01T00:00:00.000Z", "data": {"round": 1}}, NOW)
+    for number in range(3 * MARKS):
+        assert position.take(DONE, params(number, number), NOW)
+    assert len(position.marks) <= MARKS + 1
+
+
 def test_what_a_replay_reaches_is_kept_however_much_it_is():
     position = Position(START)
     for number in range(3 * MARKS):

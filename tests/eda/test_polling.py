@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from types import SimpleNamespace
+
 import pytest
 
 from attackforge_retest_eda import service
@@ -148,3 +150,49 @@ def test_a_refusal_after_a_restart_is_the_end_too(sandbox, tmp_path):
     sandbox.fault("status", "GetProjectById", code=403, times=-1)
     error = asyncio.run(begin_again())
     assert isinstance(error, Refused) and "not granted" in str(error)
+
+
+def test_a_first_look_without_the_history_is_no_first_look(sandbox, caplog):
+    """Or else all rounds would be news when it can be seen."""
+    sandbox.act("request_round", ids=TWO)
+    sandbox.fault("wrong_type", "GetProjectById", path="project.project_retesting_history", remove=True, times=2)
+
+    async def play():
+        async with source(sandbox) as rounds:
+            await looked(sandbox, rounds, 4)
+            assert rounds.names() == []
+            await act(sandbox, "complete_round")
+            await rounds.has(1)
+        assert rounds.names() == [("completed", 2)]
+
+    with caplog.at_level(logging.WARNING):
+        asyncio.run(play())
+    assert "shows no project_retesting_history" in caplog.text
+
+
+def test_a_project_in_trouble_changes_nothing_for_the_others(sandbox):
+    """Neither is it asked for at the others' interval, nor they at its pauses."""
+    other = "f" * 24  # which is not there
+
+    async def play():
+        async with source(sandbox, projects=[sandbox.project_id, other], interval=60) as rounds:
+            await asyncio.sleep(1)
+            assert rounds.events == []
+
+    sandbox.fault("status", "GetProjectById", code=500, times=-1, skip=1)
+    asyncio.run(play())
+    asked = [row["path"].rsplit("/", 1)[-1] for row in sandbox.log("GetProjectById")]
+    assert asked.count(sandbox.project_id) == 1 and asked.count(other) > 3
+
+
+@pytest.mark.parametrize("proxy, used", [
+    ("localhost:3128", "http://localhost:3128"), ("http://localhost:3128", "http://localhost:3128"),
+    ("https://proxy.example", "https://proxy.example"), (None, None),
+])
+def test_a_proxy_may_be_named_as_a_host_and_a_port(monkeypatch, proxy, used):
+    for name in ("https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    if proxy:
+        monkeypatch.setenv("https_proxy", proxy)
+    settings = SimpleNamespace(base_url="https://tenant.example", ca_path=None, validate_certs=True)
+    assert service.Service(settings)._proxy() == used

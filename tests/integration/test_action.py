@@ -147,6 +147,18 @@ def test_each_case_comes_to_the_same_result(both):
         assert list(map(normalised, process.results(name))) == list(map(normalised, module.results(name))), name
 
 
+@pytest.mark.parametrize("strategy", ["linear", "free"])
+def test_the_hosts_of_a_play_take_turns_where_they_ask_for_the_same(plays, sandbox, strategy):
+    """Without run_once: each reads the history after the one before it has asked, not at the same moment."""
+    sandbox.fault("slow", "GetProjectById", seconds=0.4, times=-1)
+    run = plays.ok([{
+        "hosts": "all", "gather_facts": False, "strategy": strategy,
+        "tasks": [{"name": "task", **request(), "delegate_to": "localhost"}],
+    }], hosts=["web%d" % number for number in range(1, 6)])
+    assert [row["method"] for row in sandbox.log()].count("RequestNewProjectRetest") == 1
+    assert sorted(result["changed"] for result in run.results("task")) == [False] * 4 + [True]
+
+
 @pytest.mark.parametrize("setting", ["true", "false"])
 def test_the_options_are_told_again_where_ansible_is_set_to_do_so(both, setting):
     """Before ansible-core 2.21 nothing could be set."""

@@ -70,6 +70,30 @@ def test_it_passes_when_all_are_closed(plays, round_2):
     assert len(round_2.log("GetProjectById")) == 2  # once for both hosts, to find the round and to follow it
 
 
+@pytest.mark.every_core
+def test_it_is_not_skipped_for_all_where_its_condition_leaves_out_the_first_host(plays, round_2):
+    """Ansible asks the first host alone where a task runs once."""
+    [gate] = play()
+    gate["roles"][0]["when"] = "inventory_hostname == 'web2'"
+    run = plays.run([gate], hosts=["web1", "web2"])
+    assert run.rc == 2 and "does not hold for the first" in run.result("Hold that the gate has looked", "failed")["msg"]
+    assert [line["host"] for line in run.lines if line.get("task") == "beyond"] == ["web1"]
+
+
+@pytest.mark.every_core
+def test_become_in_the_inventory_does_not_reach_the_controller(plays, round_2):
+    inventory = plays.folder / "become.yml"
+    inventory.write_text(
+        "all: {hosts: {web1: {}}, vars: {ansible_become: true, ansible_become_exe: /no/such/sudo}}")
+    run = plays.run(play(), inventory=inventory)
+    assert run.rc == 2 and "still open" in verdict(run)
+
+
+def test_a_round_that_cannot_be_is_no_question_left_blank(plays, round_2):
+    run = plays.run(play(attackforge_retest_gate_round=0))
+    assert run.rc == 2 and "0 is no round" in run.output and not run.results("Pass or stop")
+
+
 def test_each_host_may_stand_for_a_project_of_its_own(plays, round_2, tmp_path):
     round_2.act("close", ids=IN_ROUND)
     round_2.act("complete_round", round=2)
@@ -187,7 +211,7 @@ def test_an_older_round_that_is_open_too_is_named(plays, round_2):
 @pytest.mark.every_core
 @pytest.mark.parametrize("blank", [None, "{{ never_set | default(omit) }}"], ids=["null", "omit"])
 def test_a_question_left_blank_is_a_default(plays, round_2, blank):
-    run = plays.run(play(attackforge_retest_gate_round=0 if blank else None, attackforge_retest_gate_report=blank))
+    run = plays.run(play(attackforge_retest_gate_round=None, attackforge_retest_gate_report=blank))
     assert run.rc == 2 and "round 2 is still open" in verdict(run)
 
 

@@ -93,6 +93,10 @@ FAILURES = {
     "nothing found, not allowed, as text": (dict(select=dict(tags=["release-2026.13"]), allow_empty="false"),
                                             ["release-2026.13"]),
     "a typo": (dict(select=dict(alternate_ids=["WEBAPP-1", "WEBAP-5"])), ["WEBAP-5", PROJECT]),
+    "a condition left out": (dict(select=dict(tags="{{ never_set | default(omit) }}")), ["attackforge_retest_select"]),
+    "one of two conditions left out": (
+        dict(select=dict(tags=["release-2026.12"], priorities="{{ never_set | default(omit) }}")),
+        ["attackforge_retest_select", "each with a value"]),
     "a typo beside an id": (dict(select=dict(ids=[ID[1]], alternate_ids=["WEBAPP-1", "WEBAP-5"])),
                             ["WEBAP-5", PROJECT]),
     "a status that nothing has": (dict(select=dict(status=["open"], tags=["no-such-tag"])),
@@ -381,6 +385,29 @@ def test_hosts_that_are_not_run_once_come_one_after_the_other(plays, sandbox):
         attackforge_retest_run_once=False)), hosts=HOSTS[:8])
     assert len(sandbox.log(REQUEST)) == 1 and len(sandbox.log(STATUS)) == 1 and len(sandbox.log(NOTE)) == 5
     assert {str(result["msg"]) for result in run.results("told")} == {"2"} and len(run.results("told")) == 8
+
+
+@pytest.mark.every_core
+def test_it_is_not_skipped_for_all_where_its_condition_leaves_out_the_first_host(plays, sandbox):
+    """Ansible asks the first host alone where a task runs once."""
+    [play] = release(vars=dict({"attackforge_retest_" + key: value for key, value in BY_TAG.items()},
+                               attackforge_retest_project_id=PROJECT))
+    play["roles"] = [{"role": "attackforge.retest.attackforge_retest", "when": "inventory_hostname == 'web02'"}]
+    play["tasks"] = []
+    run = plays.run([play], hosts=HOSTS[:2])
+    assert run.rc == 2
+    assert "does not hold for the first" in run.result("Hold that the retest was seen to", "failed")["msg"]
+    assert sandbox.log(REQUEST) == []
+
+
+@pytest.mark.every_core
+def test_become_in_the_inventory_does_not_reach_the_controller(plays, sandbox):
+    inventory = plays.folder / "become.yml"
+    inventory.write_text(
+        "all: {hosts: {web1: {}}, vars: {ansible_become: true, ansible_become_exe: /no/such/sudo}}")
+    run = plays.ok([dict(hosts="all", gather_facts=False, tasks=[step("told", vulnerability_ids=[ID[1]])])],
+                   inventory=inventory)
+    assert run.result("told")["msg"]["retest"]["round"] == 2
 
 
 def test_each_host_may_stand_for_a_project_of_its_own(plays, sandbox):

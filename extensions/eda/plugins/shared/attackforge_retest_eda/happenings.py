@@ -61,9 +61,8 @@ class Position:
         self.last = max(self.last, reached)
         self.marks[mark] = instant
         for old in list(self.marks)[:-MARKS]:
-            if self.marks[old] >= self.resume:
-                break
-            del self.marks[old]
+            if self.marks[old] < self.resume:
+                del self.marks[old]
         return True
 
     def copy(self):

@@ -23,16 +23,16 @@ SOURCE = "attackforge.retest.rounds"
 logger = logging.getLogger(SOURCE)
 
 
-async def run(queue, settings, feedback=None, backoff=None):
+async def run(queue, settings, feedback=None):
     """Put events into ``queue`` until this is cancelled or the service refuses from the start."""
-    await _Watch(queue, settings, feedback, backoff or Backoff()).run()
+    await _Watch(queue, settings, feedback).run()
 
 
 class _Watch:
-    def __init__(self, queue, settings, feedback, backoff):
+    def __init__(self, queue, settings, feedback):
         self._settings = settings
         self._service = Service(settings)
-        self._backoff = backoff
+        self._turn = asyncio.Lock()
         self._handover = Handover(queue, feedback, settings.api_key)
         self._state = StateFile(settings.state_file, SOURCE, settings.base_url)
         self._known = {}  # {project id: set of Steps that need no telling any more}
@@ -41,18 +41,29 @@ class _Watch:
     async def run(self):
         self._known = self._state.load(_of_state) or {}
         async with self._service.session() as session:
-            while True:
-                waits = [await self._look(session, project_id) for project_id in self._settings.projects]
-                if any(wait is not None for wait in waits):
-                    await self._backoff.pause(max(wait or 0.0 for wait in waits))
-                else:
-                    self._backoff.reset()
-                    await asyncio.sleep(self._settings.interval)
+            watches = [asyncio.ensure_future(self._watch(session, one)) for one in self._settings.projects]
+            try:
+                await asyncio.gather(*watches)
+            finally:
+                for watch in watches:
+                    watch.cancel()
+                await asyncio.gather(*watches, return_exceptions=True)
+
+    async def _watch(self, session, project_id):
+        backoff = Backoff()
+        while True:
+            async with self._turn:  # the projects are looked at one after the other
+                wait = await self._look(session, project_id)
+            if wait is None:
+                backoff.reset()
+                await asyncio.sleep(self._settings.interval)
+            else:
+                await backoff.pause(wait)
 
     async def _look(self, session, project_id):
         """Look at a project. Returns None, or where that failed the seconds that the service asks to wait for."""
         try:
-            project = await self._service.get_project(session, project_id)
+            steps = steps_of(await self._service.get_project(session, project_id))
         except SSAPIError as error:
             # Once it has worked, a refusal may be a moment's trouble, such as a page for maintenance.
             if isinstance(error, Refused) and project_id not in self._worked:
@@ -60,7 +71,7 @@ class _Watch:
             logger.warning("%s Trying again.", error.message)
             return error.retry_after or 0.0
         self._worked.add(project_id)
-        await self._tell(project_id, steps_of(project))
+        await self._tell(project_id, steps)
         return None
 
     async def _tell(self, project_id, steps):

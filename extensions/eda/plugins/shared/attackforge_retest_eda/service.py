@@ -111,6 +111,13 @@ class Service:
         project = project if isinstance(project, dict) else answer
         if not isinstance(project, dict) or not any(str(name).startswith("project_") for name in project):
             raise FateUnknown("%s: there is no project in the answer." % method, method=method, http_status=200)
+        history = project.get("project_retesting_history")
+        requested, completed = (str(project.get("project_retests_" + what) or 0) for what in ("requested", "completed"))
+        # The modules believe the same.
+        if not history and requested not in ("0", "0" if history is None else completed):
+            raise FateUnknown(
+                "%s: the project counts %s requested retests but shows no project_retesting_history."
+                % (method, requested), method=method, http_status=200)
         return project
 
     async def _read(self, session, method, url):
@@ -134,7 +141,8 @@ class Service:
     def _proxy(self):
         """The proxy that the environment names. Over plain http, which is for loopback only, it would see the key."""
         host = self._url.hostname
-        return getproxies().get("https") if self._tls and not proxy_bypass(host) else None
+        proxy = getproxies().get("https") if self._tls and not proxy_bypass(host) else None
+        return proxy if not proxy or "://" in proxy else "http://" + proxy
 
     async def _guarded(self, method, work):
         """Wait for ``work``. Its errors become Refused, where trying again is no use, or FateUnknown."""
@@ -153,7 +161,7 @@ class Service:
                 "%s: the certificate of %s is not accepted: %s. Correct base_url, or give the CA's certificate with "
                 "ca_path." % (method, where, self._hidden(error.certificate_error)), method=method) from None
         except aiohttp.InvalidURL:
-            raise Refused("%s: %s cannot be reached: this is no URL." % (method, where), method=method) from None
+            raise Refused("%s: %s cannot be reached: base_url or the proxy that the environment names is no URL." % (method, where), method=method) from None
         except (asyncio.TimeoutError, TimeoutError):
             raise FateUnknown(
                 "%s: no answer from %s within %g s." % (method, where, self._settings.timeout), method=method) from None
