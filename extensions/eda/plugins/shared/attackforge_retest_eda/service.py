@@ -161,7 +161,9 @@ class Service:
                 "%s: the certificate of %s is not accepted: %s. Correct base_url, or give the CA's certificate with "
                 "ca_path." % (method, where, self._hidden(error.certificate_error)), method=method) from None
         except aiohttp.InvalidURL:
-            raise Refused("%s: %s cannot be reached: base_url or the proxy that the environment names is no URL." % (method, where), method=method) from None
+            raise Refused(
+                "%s: %s cannot be reached: base_url or the proxy that the environment names is no URL."
+                % (method, where), method=method) from None
         except (asyncio.TimeoutError, TimeoutError):
             raise FateUnknown(
                 "%s: no answer from %s within %g s." % (method, where, self._settings.timeout), method=method) from None
