@@ -950,14 +950,11 @@ def test_half_a_character_is_replaced(text, told):
         assert write(client(server.url)) == {"status": told, "more": [{told: told}]}
 
 
-@pytest.mark.parametrize("depth", [90, 500, 900, 3000])
+@pytest.mark.parametrize("depth", [90, 500, 900])  # how much deeper Python itself reads depends on its version
 def test_words_that_are_nested_deeply_are_no_reason_to_stumble(depth):
     body = b'{"message": %s"x"%s, "status": "ok"}' % (b"[" * depth, b"]" * depth)
     with Server(answer(200, body)) as server:
-        if depth < 1000:
-            assert write(client(server.url))["status"] == "ok"
-        else:
-            failure(client(server.url), write, FateUnknown)  # Python itself does not read it
+        assert write(client(server.url))["status"] == "ok"
 
 
 @pytest.mark.parametrize("fill", range(0, 40, 3))
