@@ -123,6 +123,16 @@ def _status_of(statuses):
     return unknown[0] if unknown else REQUESTED
 
 
+def hides_history(project):
+    """Whether a project's record, as the service writes it, counts requested retests and does not show them.
+
+    An empty history is believed also where all that was requested is completed: then nothing is open.
+    """
+    history = project.get("project_retesting_history")
+    requested, completed = (str(project.get("project_retests_" + what) or 0) for what in ("requested", "completed"))
+    return not history and requested not in ("0", "0" if history is None else completed)
+
+
 def holders_of(finding_id, rounds):
     """The open rounds that hold a finding, oldest first."""
     return [one for one in rounds if one.open and finding_id in one.ids]

@@ -21,7 +21,7 @@ from typing import NamedTuple, Optional
 from urllib.parse import urlsplit
 
 from .errors import UnexpectedAnswer
-from .rounds import CANCELLED, COMPLETED, REQUESTED, Row, Wish
+from .rounds import CANCELLED, COMPLETED, REQUESTED, Row, Wish, hides_history
 from .vulnerabilities import Finding, Marking, Note, Selection, status_of
 from .windows import Window, format_instant, parse_end, parse_instant, parse_start
 
@@ -464,15 +464,12 @@ def history_rows(answer, project_id=None):
     if isinstance(told, str) and project_id is not None and told.lower() != project_id:
         raise _unexpected(method, "its project_id is that of another project", answer)
     project = _believe(method, _project_schema(), _project_of(method, answer))
-    history = project.get("project_retesting_history")
-    requested, completed = (str(project.get("project_retests_" + what) or 0) for what in ("requested", "completed"))
-    # An empty history is believed also where all that was requested is completed: then nothing is open.
-    if not history and requested not in ("0", "0" if history is None else completed):
+    if hides_history(project):
         raise UnexpectedAnswer(
             "%s: the project counts %s requested retests but shows no project_retesting_history, so it cannot be seen "
             "what is requested already. Look again in a minute; if it stays so, ask an administrator of AttackForge to "
             "let the user of this key see it."
-            % (method, requested),
+            % (method, project["project_retests_requested"]),
             method=method, http_status=200, detail="project_retesting_history is missing or empty",
         )
     return [
@@ -484,7 +481,7 @@ def history_rows(answer, project_id=None):
             scope=_scope(row.get("retesting_round_vulnerabilities")),
             retested=_scope(row.get("retesting_round_retested_vulnerabilities")) or (),
         )
-        for row in history or ()
+        for row in project.get("project_retesting_history") or ()
     ]
 
 

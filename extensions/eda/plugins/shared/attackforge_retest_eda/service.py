@@ -23,6 +23,7 @@ import aiohttp
 from .arguments import API_ROOT
 from .errors import FateUnknown, Refused
 from .redaction import hide
+from .rounds import hides_history
 from .windows import present
 
 USER_AGENT = "attackforge.retest (Ansible event source)"
@@ -111,13 +112,10 @@ class Service:
         project = project if isinstance(project, dict) else answer
         if not isinstance(project, dict) or not any(str(name).startswith("project_") for name in project):
             raise FateUnknown("%s: there is no project in the answer." % method, method=method, http_status=200)
-        history = project.get("project_retesting_history")
-        requested, completed = (str(project.get("project_retests_" + what) or 0) for what in ("requested", "completed"))
-        # The modules believe the same.
-        if not history and requested not in ("0", "0" if history is None else completed):
+        if hides_history(project):
             raise FateUnknown(
-                "%s: the project counts %s requested retests but shows no project_retesting_history."
-                % (method, requested), method=method, http_status=200)
+                "%s: the project counts requested retests but shows no project_retesting_history." % method,
+                method=method, http_status=200)
         return project
 
     async def _read(self, session, method, url):

@@ -35,18 +35,18 @@ _DEEPEST = 100  # levels of lists and objects in a message; deeper ones would be
 logger = logging.getLogger(SOURCE)
 
 
-async def run(queue, settings, feedback=None, backoff=None):
+async def run(queue, settings, feedback=None):
     """Put events into ``queue`` until this is cancelled or the service refuses from the start."""
-    await _Stream(queue, settings, feedback, backoff or Backoff()).run()
+    await _Stream(queue, settings, feedback).run()
 
 
 class _Stream:
     """Two tasks: one reads and answers the service, one hands over to the rules, who may be busy for hours."""
 
-    def __init__(self, queue, settings, feedback, backoff):
+    def __init__(self, queue, settings, feedback):
         self._settings = settings
         self._service = Service(settings)
-        self._backoff = backoff
+        self._backoff = Backoff()
         self._handover = Handover(queue, feedback, settings.api_key)
         self._state = StateFile(settings.state_file, SOURCE, settings.base_url)
         self._waiting = asyncio.Queue()  # of (method, params): read and not handed over
