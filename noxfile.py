@@ -14,7 +14,6 @@ A cell whose Python is not here fails: what did not run is not green.
 from __future__ import annotations
 
 import os
-
 from pathlib import Path
 
 import nox
@@ -52,12 +51,12 @@ def prefer_real_interpreters():
     """Put pyenv's interpreters before its shims, which look like Pythons that are there and may be none."""
     root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
     pythons = {name.rpartition("-py")[2] for name in CELLS} | set(TARGETS)
-    bins = [str(path) for python in sorted(pythons) for path in root.glob("versions/%s.*/bin" % python)]
+    bins = [str(path) for python in sorted(pythons) for path in root.glob(f"versions/{python}.*/bin")]
     os.environ["PATH"] = os.pathsep.join([*bins, os.environ["PATH"]])
 
 
 def install(session, constraints):
-    session.install("-qq", "-r", "tests/requirements.txt", "-c", "tests/constraints/%s.txt" % constraints)
+    session.install("-qq", "-r", "tests/requirements.txt", "-c", f"tests/constraints/{constraints}.txt")
 
 
 def add_cell(name, constraints):
@@ -67,21 +66,35 @@ def add_cell(name, constraints):
     def cell(session):
         """Unit, integration and sanity tests."""
         install(session, constraints)
-        session.run("python", "-c", "from ansible.release import __version__ as version; "
-                    "assert version.startswith('%s.'), version" % core, silent=True)
+        session.run(
+            "python",
+            "-c",
+            f"from ansible.release import __version__ as version; assert version.startswith('{core}.'), version",
+            silent=True,
+        )
         for part in session.posargs or PARTS:
             session.run(*PARTS[part])
 
 
 def add_target(python, constraints):
-    @nox.session(name="target-py%s" % python, python=CONTROLLER)
+    @nox.session(name=f"target-py{python}", python=CONTROLLER)
     def target(session):
         """The integration tests of Ansible's own machinery, with modules on this Python."""
         folder = Path(session.create_tmp()).resolve() / "target"
-        session.run("python%s" % python, "-m", "venv", "--clear", str(folder), external=True)
+        session.run(f"python{python}", "-m", "venv", "--clear", str(folder), external=True)
         interpreter = str(folder / "bin/python")
-        session.run(interpreter, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "-r", "requirements.txt",
-                    *(["-c", "tests/constraints/oldest.txt"] if constraints == "oldest" else []), external=True)
+        session.run(
+            interpreter,
+            "-m",
+            "pip",
+            "install",
+            "-qq",
+            "--disable-pip-version-check",
+            "-r",
+            "requirements.txt",
+            *(["-c", "tests/constraints/oldest.txt"] if constraints == "oldest" else []),
+            external=True,
+        )
         install(session, "newest")
         session.run(*PARTS["integration"], "-m", "every_core", env={"TARGET_PYTHON": interpreter})
 

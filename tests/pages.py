@@ -7,15 +7,21 @@
 from __future__ import annotations
 
 import re
-
 from pathlib import Path
 from typing import NamedTuple
 
 from markdown_it import MarkdownIt
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ["README.md", *sorted(page.relative_to(ROOT).as_posix() for folder in ("docs", "roles")
-                              for page in (ROOT / folder).rglob("*.md") if page.parent.name != "site")]
+PAGES = [
+    "README.md",
+    *sorted(
+        page.relative_to(ROOT).as_posix()
+        for folder in ("docs", "roles")
+        for page in (ROOT / folder).rglob("*.md")
+        if page.parent.name != "site"
+    ),
+]
 NOTE = re.compile(r"<!-- (\w+): (.*?) -->", re.DOTALL)
 
 

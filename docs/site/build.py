@@ -19,11 +19,9 @@ import re
 import shutil
 import subprocess
 import sys
-
 from pathlib import Path
 
 import yaml
-
 from antsibull_docs_parser.md import to_md
 from antsibull_docs_parser.parser import Context, parse
 
@@ -35,8 +33,15 @@ sys.path.append(str(ROOT / "tests/tools"))
 from links import with_full_links  # noqa: E402
 
 SOURCES = ROOT / "extensions/eda/plugins/event_source"
-PAGES = ["docs/*.md", "docs/*.svg", "README.md", "CHANGELOG.rst", "SECURITY.md", "CONTRIBUTING.md",
-         "tests/sandbox/README.md"]
+PAGES = [
+    "docs/*.md",
+    "docs/*.svg",
+    "README.md",
+    "CHANGELOG.rst",
+    "SECURITY.md",
+    "CONTRIBUTING.md",
+    "tests/sandbox/README.md",
+]
 CONTENTS = re.compile(r"^\.\. contents::.*\n( +:.*\n)*", re.MULTILINE)
 
 
@@ -52,9 +57,25 @@ def main(site):
     add_contents(source)
     version = yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))["version"]
     return subprocess.run(
-        [sys.executable, "-m", "sphinx", "-b", "html", "-c", HERE, "-d", site / "doctrees", "-W", "-n", "--keep-going",
-         "-q", source, site / "html"],
-        env={**os.environ, "SITE_VERSION": version}, check=False,
+        [
+            sys.executable,
+            "-m",
+            "sphinx",
+            "-b",
+            "html",
+            "-c",
+            HERE,
+            "-d",
+            site / "doctrees",
+            "-W",
+            "-n",
+            "--keep-going",
+            "-q",
+            source,
+            site / "html",
+        ],
+        env={**os.environ, "SITE_VERSION": version},
+        check=False,
     ).returncode
 
 
@@ -75,9 +96,20 @@ def document_plugins(folder):
     """Have antsibull-docs write a page for each module and role."""
     folder.mkdir(mode=0o700)
     subprocess.run(
-        [BIN / "antsibull-docs", "--config-file", HERE / "antsibull-docs.cfg", "collection",
-         "--use-current", "--squash-hierarchy", "--fail-on-error", "--dest-dir", folder, "attackforge.retest"],
-        env={**os.environ, "PATH": "%s:%s" % (BIN, os.environ["PATH"])}, check=True,  # it calls ansible
+        [
+            BIN / "antsibull-docs",
+            "--config-file",
+            HERE / "antsibull-docs.cfg",
+            "collection",
+            "--use-current",
+            "--squash-hierarchy",
+            "--fail-on-error",
+            "--dest-dir",
+            folder,
+            "attackforge.retest",
+        ],
+        env={**os.environ, "PATH": "{}:{}".format(BIN, os.environ["PATH"])},
+        check=True,  # it calls ansible
     )
     for page in ("index.rst", "environment_variables.rst"):  # the front page lists all, and no plugin declares any
         (folder / page).unlink()
@@ -97,13 +129,13 @@ def add_contents(source):
     kinds = {"modules": "plugins/*_module.rst", "roles": "plugins/*_role.rst", "sources": "sources/*"}
     for kind, pattern in kinds.items():
         pages = [page.relative_to(source).with_suffix("") for page in source.glob(pattern)]
-        lines = ["%s <%s>" % (re.sub("_(module|role)$", "", page.name), page) for page in pages]
-        contents = contents.replace("@%s@" % kind, "\n".join(sorted(lines)))
+        lines = ["{} <{}>".format(re.sub("_(module|role)$", "", page.name), page) for page in pages]
+        contents = contents.replace(f"@{kind}@", "\n".join(sorted(lines)))
     front = source / "index.md"
     text = front.read_text(encoding="utf-8")
     for page in source.glob("plugins/*_module.rst"):
         name = page.stem.removesuffix("_module")
-        text = text.replace("| `%s` |" % name, "| [`%s`](plugins/%s) |" % (name, page.name))
+        text = text.replace(f"| `{name}` |", f"| [`{name}`](plugins/{page.name}) |")
     front.write_text(text + contents, encoding="utf-8")
 
 
@@ -115,14 +147,18 @@ def source_page(file, schema):
         if isinstance(node, ast.Assign) and node.targets[0].id in ("DOCUMENTATION", "EXAMPLES")
     }
     documentation = yaml.safe_load(texts["DOCUMENTATION"])
-    lines = ["# attackforge.retest.%s event source" % file.stem, "", "%s." % documentation["short_description"], ""]
-    lines += ["- %s" % markdown(text) for text in documentation["description"]]
+    lines = [f"# attackforge.retest.{file.stem} event source", "", "{}.".format(documentation["short_description"]), ""]
+    lines += [f"- {markdown(text)}" for text in documentation["description"]]
     lines += ["", "## Arguments", ""]
     for name, about in schema["properties"].items():
         option = documentation["options"][name]
         facts = [option["type"]] + ["required"] * (name in schema["required"])
-        facts += ["default `%s`" % json.dumps(about["default"])] if "default" in about else []
-        lines += ["`%s` (%s)" % (name, ", ".join(facts)), ": %s" % markdown(" ".join(option["description"])), ""]
+        facts += ["default `{}`".format(json.dumps(about["default"]))] if "default" in about else []
+        lines += [
+            "`{}` ({})".format(name, ", ".join(facts)),
+            ": {}".format(markdown(" ".join(option["description"]))),
+            "",
+        ]
     return "\n".join([*lines, "## Examples", "", "```yaml", texts["EXAMPLES"].strip(), "```", ""])
 
 

@@ -14,7 +14,6 @@ import json
 import random
 import re
 import time
-
 from email.utils import parsedate_to_datetime
 from itertools import count
 from urllib.parse import quote, urlencode
@@ -56,31 +55,32 @@ class Client:
 
     def get_project(self, project_id):
         """GetProjectById: the project's record, with the history of its retest rounds."""
-        return self._call("GetProjectById", "GET", "/project/%s" % project_id)
+        return self._call("GetProjectById", "GET", f"/project/{project_id}")
 
     def get_project_vulnerabilities(self, project_id, **parameters):
         """GetProjectVulnerabilitiesById: one page of the project's findings."""
-        path = "/project/%s/vulnerabilities" % project_id
+        path = f"/project/{project_id}/vulnerabilities"
         return self._call("GetProjectVulnerabilitiesById", "GET", path, parameters=parameters)
 
     def get_vulnerability(self, vulnerability_id):
         """GetVulnerabilityById: one finding with all that is told of it."""
-        return self._call("GetVulnerabilityById", "GET", "/vulnerability/%s" % vulnerability_id)
+        return self._call("GetVulnerabilityById", "GET", f"/vulnerability/{vulnerability_id}")
 
     def update_vulnerability(self, project_id, vulnerability_id, status):
         """UpdateVulnerabilityById: set the status."""
-        path = "/vulnerability/%s" % vulnerability_id
+        path = f"/vulnerability/{vulnerability_id}"
         return self._call_of_project("UpdateVulnerabilityById", "PUT", path, project_id, {"status": status})
 
     def create_remediation_note(self, project_id, vulnerability_id, note, note_type):
         """CreateRemediationNote: add a note to a finding."""
-        path = "/vulnerability/%s/remediationNote" % vulnerability_id
+        path = f"/vulnerability/{vulnerability_id}/remediationNote"
         return self._call_of_project(
-            "CreateRemediationNote", "POST", path, project_id, {"note": note, "note_type": note_type})
+            "CreateRemediationNote", "POST", path, project_id, {"note": note, "note_type": note_type}
+        )
 
     def request_retest(self, project_id, body):
         """RequestNewProjectRetest: ask for a round."""
-        path = "/project/%s/retest/request" % project_id
+        path = f"/project/{project_id}/retest/request"
         return self._call("RequestNewProjectRetest", "POST", path, body=body)
 
     def cancel_round(self, project_id, number):
@@ -127,7 +127,7 @@ class Client:
         """Returns (the findings that are named so, the names that none has)."""
         found, missing = [], set(map(folded, names))
         for start in range(0, len(names), NAMES_PER_QUERY):
-            chunk = list(names[start:start + NAMES_PER_QUERY])
+            chunk = list(names[start : start + NAMES_PER_QUERY])
             if not missing.isdisjoint(map(folded, chunk)):
                 found += _take(self._search(project_id, query, [{field: {"$in": chunk}}], details), field, missing)
         if missing:
@@ -161,8 +161,10 @@ class Client:
                 if longest < PAGE_SIZE if count is None else count <= len(seen):
                     return  # it ignores skip, and this is all there is
                 raise SSAPIError(
-                    "%s: the service sends the same page again and again, so its findings cannot be read to the end."
-                    % method, method=method, http_status=200, detail="skip=%d brought nothing new" % skip,
+                    f"{method}: the service sends the same page again and again, so its findings cannot be read to the end.",
+                    method=method,
+                    http_status=200,
+                    detail="skip=%d brought nothing new" % skip,
                 )
             skip += len(findings)
             longest = max(longest, len(findings))
@@ -170,7 +172,9 @@ class Client:
                 return
         raise SSAPIError(
             "%s: the findings do not end after %d pages." % (method, MAX_PAGES),
-            method=method, http_status=200, detail="%d pages" % MAX_PAGES,
+            method=method,
+            http_status=200,
+            detail="%d pages" % MAX_PAGES,
         )
 
     def glance(self, sight):
@@ -232,7 +236,7 @@ class Client:
         except Refused:
             raise first from None  # so projectId was not what it refused
         except FateUnknown as loss:
-            loss.message += " With projectId it was refused: %s" % first.message
+            loss.message += f" With projectId it was refused: {first.message}"
             raise
         self._without_project_id.add(method)
         return answer
@@ -250,35 +254,50 @@ class Client:
         answer = _json(content)
         words = self._words(answer, content)
         facts = dict(method=method, http_status=status, detail=words)
-        what = "%s: HTTP %d" % (method, status) + (": %s" % words if words else "")
+        what = "%s: HTTP %d" % (method, status) + (f": {words}" if words else "")
         if 200 <= status < 300:
             if isinstance(answer, dict):
                 for name in set(WORDS) & set(answer):  # the only texts of an answer that go into messages
                     answer[name] = hide(answer[name], self._connection.api_key)
                 return answer
             raise FateUnknown(
-                "%s: the answer is no JSON object. It begins: %s. If this is a login page or a proxy's, correct "
-                "base_url." % (method, words) if words else "%s: the answer is empty." % method, **facts)
+                f"{method}: the answer is no JSON object. It begins: {words}. If this is a login page or a proxy's, correct "
+                "base_url."
+                if words
+                else f"{method}: the answer is empty.",
+                **facts,
+            )
         if 300 <= status < 400:
             where = hide(headers.get("Location", "nowhere"), self._connection.api_key)[:_EXCERPT]
             raise Refused(
-                "%s: the service redirects to %s. That is not followed, because the key must not travel; correct "
-                "base_url." % (method, where), method=method, http_status=status, detail="redirect to %s" % where)
+                f"{method}: the service redirects to {where}. That is not followed, because the key must not travel; correct "
+                "base_url.",
+                method=method,
+                http_status=status,
+                detail=f"redirect to {where}",
+            )
         if status == 429:
             raise NotProcessed(
-                "%s. The service limits the rate of requests; try later, or raise retries." % what,
-                retry_after=_retry_after(headers), **facts)
+                f"{what}. The service limits the rate of requests; try later, or raise retries.",
+                retry_after=_retry_after(headers),
+                **facts,
+            )
         if status < 200 or status >= 500 or status in (408, 425):
-            raise FateUnknown("%s." % what.rstrip("."), retry_after=_retry_after(headers), **facts)
+            raise FateUnknown("{}.".format(what.rstrip(".")), retry_after=_retry_after(headers), **facts)
         if status in (401, 403):
             raise Refused(
-                "%s. Either the key is wrong or %s is not granted to it: an administrator of AttackForge grants "
-                "access to the API method by method." % (what.rstrip("."), method), **facts)
+                "{}. Either the key is wrong or {} is not granted to it: an administrator of AttackForge grants "
+                "access to the API method by method.".format(what.rstrip("."), method),
+                **facts,
+            )
         if status == 404:
             raise Refused(
-                "%s. There is no such thing, or this key's user cannot see it; check the ids and base_url."
-                % what.rstrip("."), **facts)
-        raise Refused("%s." % what.rstrip("."), **facts)
+                "{}. There is no such thing, or this key's user cannot see it; check the ids and base_url.".format(
+                    what.rstrip(".")
+                ),
+                **facts,
+            )
+        raise Refused("{}.".format(what.rstrip(".")), **facts)
 
     def words(self, answer):
         """The service's own words in an answer, without the key; None if there are none."""
@@ -288,8 +307,8 @@ class Client:
         key = self._connection.api_key
         words = hide(words_of(answer) or content[:_BEGINNING].decode("utf-8", "replace"), key)
         if len(content) > _BEGINNING:
-            words = words[:-_LONGEST_SPELLING * len(key)]  # what the cut left of a key that it went through
-        words = _TAG.sub(" ", words[:_BEGINNING // 2])
+            words = words[: -_LONGEST_SPELLING * len(key)]  # what the cut left of a key that it went through
+        words = _TAG.sub(" ", words[: _BEGINNING // 2])
         words = " ".join("".join(letter if letter.isprintable() else " " for letter in words).split())
         return words[:_EXCERPT] + ("..." if len(words) > _EXCERPT else "") or None
 
@@ -318,7 +337,7 @@ def _joined(query, conditions):
     parts = ([query] if query else []) + [json.dumps(part, separators=(",", ":")) for part in conditions]
     if len(parts) < 2:
         return "".join(parts) or None
-    return '{"$and":[%s]}' % ",".join(parts)
+    return '{{"$and":[{}]}}'.format(",".join(parts))
 
 
 def _is_last(size, longest, count, read):
@@ -355,8 +374,11 @@ def _retry_after(headers):
     """Read Retry-After, seconds or a date. Returns seconds within bounds, or None."""
     text = headers.get("Retry-After", "").strip()
     try:
-        seconds = float(text) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) else (
-            parsedate_to_datetime(text).timestamp() - time.time())
+        seconds = (
+            float(text)
+            if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text)
+            else (parsedate_to_datetime(text).timestamp() - time.time())
+        )
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
     return min(max(seconds, 0.0), LONGEST_WAIT)

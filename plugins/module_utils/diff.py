@@ -19,7 +19,7 @@ def rounds_diff(project_id, rounds, gone=(), new=None):
     """Tell the open rounds before and after a plan that takes away ``gone`` and adds ``new``."""
     before = [one for one in rounds if one.open]
     after = [one for one in before if one not in gone] + ([new] if new else [])
-    return _diff("open retest rounds of project %s" % project_id, _rounds_text(before), _rounds_text(after))
+    return _diff(f"open retest rounds of project {project_id}", _rounds_text(before), _rounds_text(after))
 
 
 def marking_diff(project_id, changes):
@@ -27,8 +27,10 @@ def marking_diff(project_id, changes):
     touched = [change for change in changes if not change.empty]
     before = [_finding_text(change.finding, change.finding.status, None) for change in touched]
     after = [_finding_text(change.finding, change.after, change.note) for change in touched]
-    return _diff("findings of project %s" % project_id, *(
-        "vulnerabilities:\n" + "".join(texts) if texts else "vulnerabilities: []\n" for texts in (before, after)))
+    return _diff(
+        f"findings of project {project_id}",
+        *("vulnerabilities:\n" + "".join(texts) if texts else "vulnerabilities: []\n" for texts in (before, after)),
+    )
 
 
 def _diff(title, before, after):
@@ -36,9 +38,9 @@ def _diff(title, before, after):
 
 
 def _finding_text(finding, status, note):
-    lines = ["- vulnerability: %s" % _string(_name(finding)), "  status: %s" % status]
+    lines = [f"- vulnerability: {_string(_name(finding))}", f"  status: {status}"]
     if note is not None:
-        lines.append("  new_remediation_note: %s" % _string(note))
+        lines.append(f"  new_remediation_note: {_string(note)}")
     return "\n".join(lines) + "\n"
 
 
@@ -51,11 +53,11 @@ def _rounds_text(rounds):
 def _round_text(one):
     lines = [
         "- round: %s" % ("new" if one.number is None else one.number),
-        "  retesting_window_start: %s" % _string(format_instant(one.start)),
-        "  retesting_window_end: %s" % _string(format_instant(one.end)),
+        f"  retesting_window_start: {_string(format_instant(one.start))}",
+        f"  retesting_window_end: {_string(format_instant(one.end))}",
         "  vulnerabilities:",
     ]
-    lines += ["    - %s" % _string(_name(finding)) for finding in one.scope or ()]
+    lines += [f"    - {_string(_name(finding))}" for finding in one.scope or ()]
     return "\n".join(lines) + "\n"
 
 

@@ -25,9 +25,9 @@ class OptionsError(AttackForgeError):
     def __init__(self, mistakes):
         self.mistakes = list(mistakes)
         if len(self.mistakes) == 1:
-            message = "%s. Nothing was sent." % self.mistakes[0].rstrip(".")
+            message = "{}. Nothing was sent.".format(self.mistakes[0].rstrip("."))
         else:
-            lines = "".join("\n- %s" % mistake for mistake in self.mistakes)
+            lines = "".join(f"\n- {mistake}" for mistake in self.mistakes)
             message = "There are %d mistakes in the arguments, nothing was sent:%s" % (len(self.mistakes), lines)
         super().__init__(message)
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import traceback
-
 from typing import Callable, NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
@@ -29,7 +28,7 @@ from .windows import present
 
 
 def _from_environment(name, **option):
-    return dict(option, fallback=(env_fallback, ["ATTACKFORGE_%s" % name]))
+    return dict(option, fallback=(env_fallback, [f"ATTACKFORGE_{name}"]))
 
 
 CONNECTION_SPEC = dict(
@@ -90,7 +89,7 @@ def run_in_process(operation, params, check_mode, connect):
         result = dict(failed=True, msg=OptionsError(mistakes).message)
     else:
         result = perform(operation, params, check_mode, connect)
-    warnings = ["Both option %(option)s and its alias %(alias)s are set." % both for both in validation._warnings]
+    warnings = ["Both option {option} and its alias {alias} are set.".format(**both) for both in validation._warnings]
     if warnings or result.get("warnings"):
         result["warnings"] = warnings + result.get("warnings", [])
     else:
@@ -115,8 +114,11 @@ def perform(operation, params, check_mode, connect=Client):
         return dict(error.facts, failed=True, msg=error.message)
     except Exception as error:  # a defect of this collection: no traceback, but enough to find the place
         place = traceback.extract_tb(error.__traceback__)[-1]
-        return dict(failed=True, msg="This should not have happened: %s: %s (%s, line %d). Please report it." % (
-            type(error).__name__, error, place.name, place.lineno))
+        return dict(
+            failed=True,
+            msg="This should not have happened: %s: %s (%s, line %d). Please report it."
+            % (type(error).__name__, error, place.name, place.lineno),
+        )
 
 
 def _all_mistakes(operation, validation, params):
@@ -133,9 +135,11 @@ def _require_libraries():
     for name, error in _LIBRARY_ERRORS.items():
         if error is not None:
             raise AttackForgeError(
-                "%s. In an execution environment name it under dependencies.python of the environment's own "
-                "definition: ansible-builder leaves voluptuous out of what it reads of a collection. (%s)"
-                % (missing_required_lib(name).rstrip("."), error))
+                "{}. In an execution environment name it under dependencies.python of the environment's own "
+                "definition: ansible-builder leaves voluptuous out of what it reads of a collection. ({})".format(
+                    missing_required_lib(name).rstrip("."), error
+                )
+            )
 
 
 class _Module(AnsibleModule):
@@ -157,10 +161,13 @@ def _told(error):
     """What Ansible says of a mistake, and what it leaves out."""
     message = error.msg
     if isinstance(error, UnsupportedError):
-        return "unsupported option %s" % message
+        return f"unsupported option {message}"
     if isinstance(error, RequiredError):
-        held = ["%s as %s" % (name, option["fallback"][1][0]) for name, option in CONNECTION_SPEC.items()
-                if option.get("required") and name in message]
+        held = [
+            "{} as {}".format(name, option["fallback"][1][0])
+            for name, option in CONNECTION_SPEC.items()
+            if option.get("required") and name in message
+        ]
         if held:
-            message += " (the environment may hold %s)" % ", ".join(held)
+            message += " (the environment may hold {})".format(", ".join(held))
     return message

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import re
-
 from functools import lru_cache
 
 MASK = "********"
@@ -43,11 +42,11 @@ def _spellings(letter):
     code = ord(letter)
     ways = [
         "&#0*%d;" % code,
-        "&#[xX]0*(?i:%x);" % code,
-        "%%(?i:%02x)" % code,
-        r"\\{1,4}u(?i:%04x)" % code,
+        f"&#[xX]0*(?i:{code:x});",
+        f"%(?i:{code:02x})",
+        rf"\\{{1,4}}u(?i:{code:04x})",
         r"\\{0,4}" + re.escape(letter),  # as it is, in JSON, and in JSON within JSON
     ]
     if letter in _HTML_NAMES:
-        ways.insert(0, "&%s;" % _HTML_NAMES[letter])
-    return "(?:%s)" % "|".join(ways)
+        ways.insert(0, f"&{_HTML_NAMES[letter]};")
+    return "(?:{})".format("|".join(ways))

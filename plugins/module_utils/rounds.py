@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import cached_property
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from .errors import StateError
 from .vulnerabilities import CLOSED, OPEN, READY, named
@@ -28,18 +28,18 @@ class Row(NamedTuple):
 
     number: int
     status: str
-    start: Optional[datetime]
-    end: Optional[datetime]
-    scope: Optional[tuple]  # of Finding: what is to be tested; None where the row does not say
+    start: datetime | None
+    end: datetime | None
+    scope: tuple | None  # of Finding: what is to be tested; None where the row does not say
     retested: tuple  # of Finding: what was
 
 
 class _Round(NamedTuple):
-    number: Optional[int]  # None as long as the service has not given one
+    number: int | None  # None as long as the service has not given one
     status: str
-    start: Optional[datetime]
-    end: Optional[datetime]
-    scope: Optional[tuple]  # of Finding
+    start: datetime | None
+    end: datetime | None
+    scope: tuple | None  # of Finding
     retested: frozenset  # of ids
 
 
@@ -76,7 +76,7 @@ class Plan(NamedTuple):
     request: tuple = ()  # findings for one new round
     in_scope: tuple = ()  # ids that an open round holds already
     closed: tuple = ()  # ids with nothing to retest
-    holder: Optional[Round] = None  # the youngest open round that stays and holds some of them
+    holder: Round | None = None  # the youngest open round that stays and holds some of them
     warnings: tuple = ()
 
     @property
@@ -142,8 +142,7 @@ def undecided(wish, rounds):
     """The ids of which the service must be asked what they are before a plan can be made."""
     surplus = doubled(wish, rounds)[0]
     staying = [
-        one for one in rounds
-        if one not in surplus and not (wish.on_window_change == "replace" and _moved(wish, one))
+        one for one in rounds if one not in surplus and not (wish.on_window_change == "replace" and _moved(wish, one))
     ]
     return tuple(finding_id for finding_id in wish.ids if not holders_of(finding_id, staying))
 
@@ -157,7 +156,8 @@ def plan_request(wish, rounds, findings, project_id):
     problems = [
         "round %d is open, but AttackForge does not tell which findings it holds, so another request could be a "
         "second one. Finish or cancel that round in AttackForge" % one.number
-        for one in rounds if one.open and one.scope is None
+        for one in rounds
+        if one.open and one.scope is None
     ]
     withdraw, warnings = doubled(wish, rounds)
     staying = [one for one in rounds if one not in withdraw]
@@ -186,21 +186,22 @@ def plan_request(wish, rounds, findings, project_id):
 
     if unready:
         problems.append(
-            "not ready for retest: %s. Mark them with attackforge.retest.attackforge_vulnerability (status: retest), "
-            "or leave them out of vulnerability_ids" % named(unready)
+            f"not ready for retest: {named(unready)}. Mark them with attackforge.retest.attackforge_vulnerability (status: retest), "
+            "or leave them out of vulnerability_ids"
         )
     if missing:
         problems.append(
-            "not among the findings of project %s that this key can see: %s. Correct vulnerability_ids or project_id"
-            % (project_id, ", ".join(missing))
+            "not among the findings of project {} that this key can see: {}. Correct vulnerability_ids or project_id".format(
+                project_id, ", ".join(missing)
+            )
         )
     if problems:
-        raise StateError("No retest was requested: %s." % "; ".join(problems))
+        raise StateError("No retest was requested: {}.".format("; ".join(problems)))
 
     kept = [one for one in staying if one.open and one.ids & set(wish.ids)]
     warnings += other_windows(wish, kept)
     if closed:
-        warnings.append("Closed already, so there is nothing to retest: %s." % named(closed))
+        warnings.append(f"Closed already, so there is nothing to retest: {named(closed)}.")
     return Plan(
         withdraw=tuple(withdraw),
         request=tuple(request),
@@ -234,9 +235,11 @@ def doubled(wish, rounds):
 
 def _say_doubled(older, younger, identical):
     return "Rounds %d and %d are both open and both hold %s, so the same retest is asked for twice. %s." % (
-        older.number, younger.number,
+        older.number,
+        younger.number,
         named(finding for finding in younger.scope if finding.id in older.ids),
-        "Cancel one of them, or set on_duplicate: cancel" if identical
+        "Cancel one of them, or set on_duplicate: cancel"
+        if identical
         else "They do not hold the same findings, so a person has to decide which one to cancel",
     )
 
@@ -273,10 +276,15 @@ def _replaced(wish, rounds, findings):
 def other_windows(wish, rounds):
     """Warn of each round that stays although its window is not the declared one."""
     return [
-        "Round %d has the window %s, which is not the one declared: %s.%s" % (
-            one.number, window_text(one), window_text(wish.window),
-            " It is kept; on_window_change: replace would replace it." if wish.on_window_change == "keep" else "")
-        for one in rounds if _moved(wish, one)
+        "Round %d has the window %s, which is not the one declared: %s.%s"
+        % (
+            one.number,
+            window_text(one),
+            window_text(wish.window),
+            " It is kept; on_window_change: replace would replace it." if wish.on_window_change == "keep" else "",
+        )
+        for one in rounds
+        if _moved(wish, one)
     ]
 
 
@@ -284,17 +292,29 @@ def changed_window(wish, one):
     """Warn where the service gave a new round another window than the one that was sent."""
     if not _moved(wish, one):
         return []
-    return ["AttackForge gave round %d the window %s, which is not the one that was sent: %s.%s" % (
-        one.number, window_text(one), window_text(wish.window),
-        " With on_window_change: replace, each run would ask again; set it to keep."
-        if wish.on_window_change == "replace" else "")]
+    return [
+        "AttackForge gave round %d the window %s, which is not the one that was sent: %s.%s"
+        % (
+            one.number,
+            window_text(one),
+            window_text(wish.window),
+            " With on_window_change: replace, each run would ask again; set it to keep."
+            if wish.on_window_change == "replace"
+            else "",
+        )
+    ]
 
 
 def unknown_status(one):
     """Warn where a round's status is a word that nobody documents."""
-    return [] if one.known else [
-        "Round %d has the status '%s', which is neither open nor finished as far as is known." % (
-            one.number, one.status)]
+    return (
+        []
+        if one.known
+        else [
+            "Round %d has the status '%s', which is neither open nor finished as far as is known."
+            % (one.number, one.status)
+        ]
+    )
 
 
 def _say_unclear(finding_id, one):
@@ -307,7 +327,7 @@ def _say_unclear(finding_id, one):
 
 def window_text(one):
     """The window of a round or of a wish, for people."""
-    return "%s to %s" % (format_instant(one.start) or "no start", format_instant(one.end) or "no end")
+    return "{} to {}".format(format_instant(one.start) or "no start", format_instant(one.end) or "no end")
 
 
 def new_holder(before, after, ids):
@@ -317,9 +337,7 @@ def new_holder(before, after, ids):
     several rounds are new, it is the one that holds most, and of these the oldest. None if there is none.
     """
     old = {one.number for one in before if one.status not in _FINISHED}
-    candidates = [
-        one for one in after if one.number not in old and one.status not in _FINISHED and one.ids & set(ids)
-    ]
+    candidates = [one for one in after if one.number not in old and one.status not in _FINISHED and one.ids & set(ids)]
     return max(candidates, key=lambda one: (len(one.ids & set(ids)), -one.number), default=None)
 
 
@@ -334,8 +352,9 @@ def plan_finish(state, rounds, number, ids):
     candidates = [one for one in rounds if one.open and (not ids or one.scope is None or one.ids & set(ids))]
     if len(candidates) > 1:
         raise StateError(
-            "Several rounds are open (%s), so it is not clear which one to %s. Name it with the option round."
-            % (", ".join(str(one.number) for one in candidates), verb)
+            "Several rounds are open ({}), so it is not clear which one to {}. Name it with the option round.".format(
+                ", ".join(str(one.number) for one in candidates), verb
+            )
         )
     if candidates:
         if ids and candidates[0].scope is None:
@@ -385,7 +404,7 @@ def as_result(project_id, one):
         "retesting_window_end": format_instant(one.end) if one else None,
         "vulnerabilities": [
             {"id": finding.id, "alternate_id": finding.alternate_id, "title": finding.title}
-            for finding in (one and one.scope or ())
+            for finding in ((one and one.scope) or ())
         ],
     }
 

@@ -15,9 +15,8 @@ import ipaddress
 import math
 import os
 import re
-
-from functools import lru_cache
-from typing import NamedTuple, Optional
+from functools import cache
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from .errors import UnexpectedAnswer
@@ -47,7 +46,7 @@ class Connection(NamedTuple):
     base_url: str
     api_key: str
     validate_certs: bool
-    ca_path: Optional[str]
+    ca_path: str | None
     timeout: float
     retries: int
 
@@ -57,9 +56,9 @@ class RetestOptions(NamedTuple):
 
     project_id: str
     state: str
-    wish: Optional[Wish]
+    wish: Wish | None
     ids: tuple
-    round: Optional[int]
+    round: int | None
     preflight: bool
     assume_ready: tuple
 
@@ -88,7 +87,12 @@ def retest_options(params, now):
     if given["state"] == REQUESTED:
         wish = Wish(ids, _window_of(given, now), given["on_window_change"], given["on_duplicate"])
     return RetestOptions(
-        given["project_id"], given["state"], wish, ids, given.get("round"), given["preflight"],
+        given["project_id"],
+        given["state"],
+        wish,
+        ids,
+        given.get("round"),
+        given["preflight"],
         _unique(given.get("assume_ready")),
     )
 
@@ -123,8 +127,8 @@ class RoundsOptions(NamedTuple):
     """The options of attackforge_retest_info."""
 
     project_id: str
-    round: Optional[int]
-    status: Optional[str]
+    round: int | None
+    status: str | None
     outcome: bool
     wait: bool
     wait_timeout: float
@@ -151,7 +155,8 @@ def marking_options(params, now):
     """Make (project id, Marking) of options in which `marking_mistakes` found nothing."""
     given = _retest_schema()(_given(params))
     marking = Marking(
-        _unique(given["vulnerability_ids"]), given.get("status"), given.get("remediation_note"), given["note_type"])
+        _unique(given["vulnerability_ids"]), given.get("status"), given.get("remediation_note"), given["note_type"]
+    )
     return given["project_id"], marking
 
 
@@ -174,11 +179,11 @@ def _mistakes(params, *judges):
 
 
 def _say(error):
-    path = "".join("[%d]" % step if isinstance(step, int) else ".%s" % step for step in error.path).lstrip(".")
-    return "%s: %s" % (path, error.error_message)
+    path = "".join("[%d]" % step if isinstance(step, int) else f".{step}" for step in error.path).lstrip(".")
+    return f"{path}: {error.error_message}"
 
 
-@lru_cache(maxsize=None)
+@cache
 def _connection_schema():
     return vol.Schema(
         {
@@ -192,7 +197,7 @@ def _connection_schema():
     )
 
 
-@lru_cache(maxsize=None)
+@cache
 def _retest_schema():
     """The options of all modules but the selection's; each uses some of them."""
     return vol.Schema(
@@ -208,7 +213,7 @@ def _retest_schema():
     )
 
 
-@lru_cache(maxsize=None)
+@cache
 def _selection_schema():
     words = _for(list)(vol.Schema([_word]))
     return vol.Schema(
@@ -255,7 +260,7 @@ def _for(kind):
 @_for(str)
 def _object_id(value):
     if not _OBJECT_ID.fullmatch(value.strip()):
-        raise vol.Invalid("%r is not an id of AttackForge, which has 24 hexadecimal digits" % value)
+        raise vol.Invalid(f"{value!r} is not an id of AttackForge, which has 24 hexadecimal digits")
     return value.strip().lower()
 
 
@@ -278,7 +283,7 @@ def _expression(value):
     try:
         re.compile(value)
     except (re.error, RecursionError, OverflowError) as error:
-        raise vol.Invalid("%r is no regular expression (%s)" % (value, error)) from None
+        raise vol.Invalid(f"{value!r} is no regular expression ({error})") from None
     return value
 
 
@@ -286,7 +291,7 @@ def _expression(value):
 def _query(value):
     text = value.strip()
     if not (text.startswith("{") and text.endswith("}")):
-        raise vol.Invalid("%r is no query of AttackForge, such as { priority: { $eq: \"High\" } }" % value)
+        raise vol.Invalid(f'{value!r} is no query of AttackForge, such as {{ priority: {{ $eq: "High" }} }}')
     return text
 
 
@@ -294,24 +299,24 @@ def _query(value):
 def _base_url(value):
     example = "give it as https://tenant.attackforge.com"
     if "@" in value:  # which must not be told
-        raise vol.Invalid("holds a user name or password, which the service does not use; %s" % example)
+        raise vol.Invalid(f"holds a user name or password, which the service does not use; {example}")
     try:
         url = urlsplit(value.strip())
         host, port = url.hostname, url.port
     except ValueError as error:
-        raise vol.Invalid("%r is no URL (%s); %s" % (value, error, example)) from None
+        raise vol.Invalid(f"{value!r} is no URL ({error}); {example}") from None
     if url.scheme not in ("https", "http") or not host or re.search(r"[\s\\]", url.netloc):
-        raise vol.Invalid("%r is no URL with https:// and a host; %s" % (value, example))
+        raise vol.Invalid(f"{value!r} is no URL with https:// and a host; {example}")
     if url.query or url.fragment:
-        raise vol.Invalid("%r has a query or a fragment behind the path; %s" % (value, example))
+        raise vol.Invalid(f"{value!r} has a query or a fragment behind the path; {example}")
     if url.scheme == "http" and not _is_loopback(host):
-        raise vol.Invalid("%r would send the key in clear text; use https:// (http:// is for loopback only)" % value)
+        raise vol.Invalid(f"{value!r} would send the key in clear text; use https:// (http:// is for loopback only)")
     path = url.path.rstrip("/")
     if path.endswith(API_ROOT):
-        raise vol.Invalid("%r ends in %s, which is added here; leave it out" % (value, API_ROOT))
+        raise vol.Invalid(f"{value!r} ends in {API_ROOT}, which is added here; leave it out")
     if port == 0:
-        raise vol.Invalid("%r has the port 0; %s" % (value, example))
-    return "%s://%s%s" % (url.scheme, url.netloc, path)
+        raise vol.Invalid(f"{value!r} has the port 0; {example}")
+    return f"{url.scheme}://{url.netloc}{path}"
 
 
 def _is_loopback(host):
@@ -338,25 +343,25 @@ def _api_key(value):
 @_for(str)
 def _ca_path(value):
     if not os.path.exists(value):
-        raise vol.Invalid("there is no file or folder %r where this task runs" % value)
+        raise vol.Invalid(f"there is no file or folder {value!r} where this task runs")
     if not os.access(value, os.R_OK):
-        raise vol.Invalid("%r cannot be read by the user that runs this task" % value)
+        raise vol.Invalid(f"{value!r} cannot be read by the user that runs this task")
     return value
 
 
 @_for((int, float))
 def _timeout(value):
     if not math.isfinite(value) or not 0 < value <= 3600:
-        raise vol.Invalid("%s is not a number of seconds above 0 and up to 3600" % value)
+        raise vol.Invalid(f"{value} is not a number of seconds above 0 and up to 3600")
     return value
 
 
 @_for((int, float))
 def _positive(value):
     if not math.isfinite(value) or value <= 0:
-        raise vol.Invalid("%s is not a number of seconds above 0" % value)
+        raise vol.Invalid(f"{value} is not a number of seconds above 0")
     if value > 1e9:  # more than the system can sleep
-        raise vol.Invalid("%g seconds are too many" % value)
+        raise vol.Invalid(f"{value:g} seconds are too many")
     return value
 
 
@@ -410,11 +415,18 @@ def _judge_window(given, now):
             mistakes.append(_at("retesting_window_end", error))
         else:
             if end and start and end <= start:
-                mistakes.append(_at("retesting_window_end", "%s is not after the start, %s" % (
-                    format_instant(end), format_instant(start))))
+                mistakes.append(
+                    _at(
+                        "retesting_window_end", f"{format_instant(end)} is not after the start, {format_instant(start)}"
+                    )
+                )
             if end and end <= now and given.get("state") == REQUESTED:
-                mistakes.append(_at("retesting_window_end", "%s is over already, it is now %s" % (
-                    format_instant(end), format_instant(now))))
+                mistakes.append(
+                    _at(
+                        "retesting_window_end",
+                        f"{format_instant(end)} is over already, it is now {format_instant(now)}",
+                    )
+                )
     if mistakes:
         raise vol.MultipleInvalid(mistakes)
 
@@ -442,7 +454,7 @@ def request_body(window, ids):
     return _request_schema()(body)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _request_schema():
     instant = vol.All(str, vol.Match(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"))
     return vol.Schema(
@@ -466,11 +478,12 @@ def history_rows(answer, project_id=None):
     project = _believe(method, _project_schema(), _project_of(method, answer))
     if hides_history(project):
         raise UnexpectedAnswer(
-            "%s: the project counts %s requested retests but shows no project_retesting_history, so it cannot be seen "
+            "{}: the project counts {} requested retests but shows no project_retesting_history, so it cannot be seen "
             "what is requested already. Look again in a minute; if it stays so, ask an administrator of AttackForge to "
-            "let the user of this key see it."
-            % (method, project["project_retests_requested"]),
-            method=method, http_status=200, detail="project_retesting_history is missing or empty",
+            "let the user of this key see it.".format(method, project["project_retests_requested"]),
+            method=method,
+            http_status=200,
+            detail="project_retesting_history is missing or empty",
         )
     return [
         Row(
@@ -498,8 +511,7 @@ def vulnerabilities_page(answer, details=False):
 def vulnerability(answer):
     """Read a Finding out of an answer of GetVulnerabilityById."""
     record = answer.get("vulnerability")
-    return _finding(_believe(
-        "GetVulnerabilityById", _record_schema(), record if isinstance(record, dict) else answer))
+    return _finding(_believe("GetVulnerabilityById", _record_schema(), record if isinstance(record, dict) else answer))
 
 
 def words_of(answer, depth=3):
@@ -534,9 +546,12 @@ def _unexpected(method, what, answer):
     if words and len(words) > 200:
         words = None  # a text of that length is no message, and what is cut could be cut within a secret
     return UnexpectedAnswer(
-        "%s: the answer is not as the service documents it: %s%s."
-        % (method, what, "; it says: %s" % words.rstrip(".") if words else ""),
-        method=method, http_status=200, detail=words or what,
+        "{}: the answer is not as the service documents it: {}{}.".format(
+            method, what, "; it says: {}".format(words.rstrip(".")) if words else ""
+        ),
+        method=method,
+        http_status=200,
+        detail=words or what,
     )
 
 
@@ -562,14 +577,17 @@ def _finding(record, details=None):
         priority=record.get("vulnerability_priority"),
         tags=tuple(record.get("vulnerability_tags") or ()),
         assets=tuple(dict.fromkeys(name for name in assets if name)),
-        notes=None if notes is None else tuple(
-            Note(note.get("id"), note.get("note"), note.get("note_html"), note.get("created")) for note in notes),
+        notes=None
+        if notes is None
+        else tuple(
+            Note(note.get("id"), note.get("note"), note.get("note_html"), note.get("created")) for note in notes
+        ),
         status_updated=record.get("vulnerability_status_updated"),
         details=details,
     )
 
 
-@lru_cache(maxsize=None)
+@cache
 def _project_schema():
     row = {
         vol.Required("retesting_round"): _whole_number,
@@ -587,16 +605,13 @@ def _project_schema():
     return vol.Schema(project, extra=vol.REMOVE_EXTRA)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _page_schema():
-    page = {
-        vol.Required("vulnerabilities"): [_record()],
-        vol.Optional("count"): _or_null(_whole_number),
-    }
+    page = {vol.Required("vulnerabilities"): [_record()], vol.Optional("count"): _or_null(_whole_number)}
     return vol.Schema(page, extra=vol.REMOVE_EXTRA)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _record_schema():
     return vol.Schema(_record(), extra=vol.REMOVE_EXTRA)
 
@@ -612,8 +627,12 @@ def _reference():
 
 def _record():
     """The part of a vulnerability's record that is used."""
-    note = {vol.Optional("id"): _text, vol.Optional("note"): _text, vol.Optional("note_html"): _text,
-            vol.Optional("created"): _text}
+    note = {
+        vol.Optional("id"): _text,
+        vol.Optional("note"): _text,
+        vol.Optional("note_html"): _text,
+        vol.Optional("created"): _text,
+    }
     asset = {vol.Optional("asset"): _or_null({vol.Optional("name"): _text})}
     return {
         **_reference(),

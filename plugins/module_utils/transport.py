@@ -15,9 +15,9 @@ import ssl
 import threading
 import time
 import traceback
-
-from functools import lru_cache
-from typing import Mapping, NamedTuple
+from collections.abc import Mapping
+from functools import cache
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from .errors import FateUnknown, NotProcessed, Refused
@@ -38,7 +38,7 @@ else:
     REQUESTS_IMPORT_ERROR = None
 
 VERSION = "0.1.0"
-USER_AGENT = "attackforge.retest/%s (Ansible collection)" % VERSION
+USER_AGENT = f"attackforge.retest/{VERSION} (Ansible collection)"
 
 MAX_ANSWER = 96 * 1024 * 1024  # bytes; a page of 500 findings with all their texts stays well below
 _GRACE = 0.5  # seconds
@@ -83,7 +83,12 @@ class Transport:
         deadline = time.monotonic() + connection.timeout
         verify = (connection.ca_path or True) if connection.validate_certs else False
         response = session.request(
-            verb, url, data=data, allow_redirects=False, verify=verify, stream=True,
+            verb,
+            url,
+            data=data,
+            allow_redirects=False,
+            verify=verify,
+            stream=True,
             timeout=urllib3.Timeout(total=connection.timeout),
         )
         with response:
@@ -126,7 +131,7 @@ class Transport:
             return next((cause for cause in causes if isinstance(cause, kinds)), None)
 
         def told(kind, message):
-            return kind("%s: %s" % (method, message % where), method=method, detail=detail)
+            return kind(f"{method}: {message % where}", method=method, detail=detail)
 
         certificate = first(ssl.SSLCertVerificationError, CertificateError)
         if certificate is not None:
@@ -139,40 +144,48 @@ class Transport:
                 62: "is for another host name; correct base_url",
                 64: "is for another address; correct base_url",
             }.get(code, "is not trusted here; give the CA's certificate with ca_path")
-            return told(Refused, "the certificate of %%s %s (%s)." % (remedy, detail.replace("%", "%%")))
+            return told(Refused, "the certificate of %s {} ({}).".format(remedy, detail.replace("%", "%%")))
         if first(TooLarge):
             kind = Refused if verb == "GET" else FateUnknown
-            return told(kind, "the answer of %%s is larger than %d MiB, which no answer should be; it was not read."
-                        % (MAX_ANSWER // 2**20))
+            return told(
+                kind,
+                "the answer of %%s is larger than %d MiB, which no answer should be; it was not read."
+                % (MAX_ANSWER // 2**20),
+            )
         plain = detail.replace("%", "%%")
         if first(urllib3.exceptions.ProxyError) and not sending:  # urllib3 also calls so what breaks behind the proxy
-            return told(NotProcessed, "the proxy gives no connection to %%s: %s." % plain)
+            return told(NotProcessed, f"the proxy gives no connection to %s: {plain}.")
         if first(socket.gaierror):
-            return told(NotProcessed, "the name of %%s cannot be resolved: %s. Correct base_url." % plain)
+            return told(NotProcessed, f"the name of %s cannot be resolved: {plain}. Correct base_url.")
         if first(urllib3.exceptions.NewConnectionError, ConnectionRefusedError):
-            return told(NotProcessed, "no connection to %%s: %s." % plain)
+            return told(NotProcessed, f"no connection to %s: {plain}.")
         if any(map(_in_handshake, causes)):
-            return told(NotProcessed, "no TLS connection to %%s (TLS 1.2 or newer is needed): %s." % plain)
+            return told(NotProcessed, f"no TLS connection to %s (TLS 1.2 or newer is needed): {plain}.")
         if first(urllib3.exceptions.ConnectTimeoutError):
-            return told(NotProcessed, "no connection to %%s within %g s (timeout)." % self._connection.timeout)
+            return told(NotProcessed, f"no connection to %s within {self._connection.timeout:g} s (timeout).")
         if first(TooLate, urllib3.exceptions.TimeoutError, socket.timeout):
-            return told(FateUnknown, "no whole answer from %%s within %g s (timeout)." % self._connection.timeout)
+            return told(FateUnknown, f"no whole answer from %s within {self._connection.timeout:g} s (timeout).")
         tls = first(ssl.SSLError)
         if tls is not None and getattr(tls, "reason", None) in _NO_CERTIFICATES:
-            return told(Refused, "%%s was not asked, for the CA certificates cannot be read: %s. Check ca_path and "
-                        "REQUESTS_CA_BUNDLE." % plain)
+            return told(
+                Refused,
+                f"%s was not asked, for the CA certificates cannot be read: {plain}. Check ca_path and "
+                "REQUESTS_CA_BUNDLE.",
+            )
         wrong_url = ("InvalidURL", "InvalidSchema", "InvalidProxyURL")
         if first(*(getattr(requests.exceptions, name) for name in wrong_url)):
-            return told(Refused, "%%s cannot be reached: %s. Correct base_url or the proxy variables." % plain)
+            return told(Refused, f"%s cannot be reached: {plain}. Correct base_url or the proxy variables.")
         if first(requests.exceptions.RequestException, urllib3.exceptions.HTTPError, ConnectionError, UnicodeError):
             if not sending:
-                return told(NotProcessed, "no connection to %%s: %s." % plain)
-            return told(FateUnknown, "the connection to %%s broke before an answer was there: %s." % plain)
+                return told(NotProcessed, f"no connection to %s: {plain}.")
+            return told(FateUnknown, f"the connection to %s broke before an answer was there: {plain}.")
         if first(OSError) and not sending:
-            return told(Refused, "%%s cannot be reached: %s. Check REQUESTS_CA_BUNDLE and ca_path." % plain)
+            return told(Refused, f"%s cannot be reached: {plain}. Check REQUESTS_CA_BUNDLE and ca_path.")
         if sending:  # whatever it is, it must not hide that the service may have done it
-            return told(FateUnknown, "%s came up before an answer of %%s was read: %s. Please report it."
-                        % (type(error).__name__, plain))
+            return told(
+                FateUnknown,
+                f"{type(error).__name__} came up before an answer of %s was read: {plain}. Please report it.",
+            )
         raise error
 
 
@@ -261,10 +274,11 @@ class _Adapter(HTTPAdapter):
 def _guard(manager):
     """Have a pool manager make connections that send nothing when they come too late. A proxy's is given again."""
     manager.pool_classes_by_scheme = {
-        scheme: _guarded(getattr(pool, "unguarded", pool)) for scheme, pool in manager.pool_classes_by_scheme.items()}
+        scheme: _guarded(getattr(pool, "unguarded", pool)) for scheme, pool in manager.pool_classes_by_scheme.items()
+    }
 
 
-@lru_cache(maxsize=None)
+@cache
 def _guarded(pool):
     class Connection(pool.ConnectionCls):
         def connect(self):

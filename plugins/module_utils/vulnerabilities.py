@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import html
 import re
-
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from .errors import StateError
 
@@ -26,25 +25,25 @@ PRIORITIES = ("Critical", "High", "Medium", "Low", "Info")
 class Note(NamedTuple):
     """A remediation note."""
 
-    id: Optional[str]
-    text: Optional[str]
-    html: Optional[str]
-    created: Optional[str]
+    id: str | None
+    text: str | None
+    html: str | None
+    created: str | None
 
 
 class Finding(NamedTuple):
     """A vulnerability of a project. In a round's scope only its names are known."""
 
     id: str
-    alternate_id: Optional[str] = None
-    title: Optional[str] = None
-    status: Optional[str] = None  # open, retest (ready for retest), closed
-    priority: Optional[str] = None
+    alternate_id: str | None = None
+    title: str | None = None
+    status: str | None = None  # open, retest (ready for retest), closed
+    priority: str | None = None
     tags: tuple = ()
     assets: tuple = ()
-    notes: Optional[tuple] = None  # of Note; None where the record does not tell them
-    status_updated: Optional[str] = None
-    details: Optional[dict] = None  # the whole record, where it was asked for
+    notes: tuple | None = None  # of Note; None where the record does not tell them
+    status_updated: str | None = None
+    details: dict | None = None  # the whole record, where it was asked for
 
 
 class Selection(NamedTuple):
@@ -56,8 +55,8 @@ class Selection(NamedTuple):
     statuses: tuple = ()
     tags: tuple = ()
     assets: tuple = ()
-    title: Optional[str] = None  # a regular expression, found anywhere
-    query: Optional[str] = None  # the service's own language, judged by the service alone
+    title: str | None = None  # a regular expression, found anywhere
+    query: str | None = None  # the service's own language, judged by the service alone
 
     def named(self):
         """How single findings are named: pairs of the field, in the service's query as in Finding, and the names."""
@@ -96,10 +95,9 @@ def _in_any_letters(word):
 
 _STATUS_CONDITIONS = {
     OPEN: {"status": {"$nin": _in_any_letters("Closed")}},
-    READY: {"$or": [
-        {"is_retest": {"$in": [*_in_any_letters("Yes"), True]}},
-        {"status": {"$in": _in_any_letters("Retest")}},
-    ]},
+    READY: {
+        "$or": [{"is_retest": {"$in": [*_in_any_letters("Yes"), True]}}, {"status": {"$in": _in_any_letters("Retest")}}]
+    },
     CLOSED: {"status": {"$in": _in_any_letters("Closed")}},
 }
 
@@ -129,8 +127,7 @@ def status_of(status, retest):
 def named(findings):
     """Name findings for people: ``WEBAPP-1 (6639508f50523053f459d29f)``, joined by commas."""
     return ", ".join(
-        "%s (%s)" % (finding.alternate_id, finding.id) if finding.alternate_id else finding.id
-        for finding in findings
+        f"{finding.alternate_id} ({finding.id})" if finding.alternate_id else finding.id for finding in findings
     )
 
 
@@ -141,8 +138,8 @@ class Marking(NamedTuple):
     """What is wanted of findings: a status (or None), a remediation note (or None) and how the note is written."""
 
     ids: tuple
-    status: Optional[str]
-    note: Optional[str]
+    status: str | None
+    note: str | None
     note_type: str = "PLAINTEXT"
 
 
@@ -150,8 +147,8 @@ class Change(NamedTuple):
     """What has to be done to one finding."""
 
     finding: Finding
-    status: Optional[str]  # the new one, None where it is so already
-    note: Optional[str]  # to be added, None where it stands already
+    status: str | None  # the new one, None where it is so already
+    note: str | None  # to be added, None where it stands already
 
     @property
     def empty(self):
@@ -186,8 +183,8 @@ def plan_marking(marking, findings, project_id):
     missing = [finding_id for finding_id in marking.ids if finding_id not in findings]
     if missing:
         raise StateError(
-            "Nothing was changed: not among the findings of project %s that this key can see: %s. Correct "
-            "vulnerability_ids or project_id." % (project_id, ", ".join(missing))
+            "Nothing was changed: not among the findings of project {} that this key can see: {}. Correct "
+            "vulnerability_ids or project_id.".format(project_id, ", ".join(missing))
         )
     return [_change(marking, findings[finding_id]) for finding_id in marking.ids]
 
@@ -203,8 +200,11 @@ def _change(marking, finding):
 def is_made(change, findings):
     """Whether a change is to be seen in findings as they are now, ``{id: Finding}``."""
     finding = findings.get(change.finding.id)
-    return finding is not None and change.status in (None, finding.status) and (
-        change.note is None or has_note(finding, change.note))
+    return (
+        finding is not None
+        and change.status in (None, finding.status)
+        and (change.note is None or has_note(finding, change.note))
+    )
 
 
 def has_note(finding, text):
@@ -221,7 +221,7 @@ def has_note(finding, text):
             same.append(_words(note.text))
         links = _links(note.html or note.text)
         alike = words in same and (not links or links == _links(text)) if words else links and links == _links(text)
-        if wanted in same or _HTML.search(text) and alike:
+        if wanted in same or (_HTML.search(text) and alike):
             return True
     return False
 

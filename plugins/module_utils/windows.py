@@ -10,9 +10,8 @@ Pure. An instant is an aware datetime in UTC with whole milliseconds, which is a
 from __future__ import annotations
 
 import re
-
 from datetime import datetime, timedelta, timezone
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 FORMS = "an ISO 8601 date or time such as 2026-12-01T08:00:00Z or 2026-12-01"
 
@@ -36,7 +35,7 @@ class Window(NamedTuple):
     it comes out differently at each run, so it says nothing about whether the window was changed."""
 
     start: datetime
-    end: Optional[datetime]
+    end: datetime | None
     start_fixed: bool = True
     end_fixed: bool = True
 
@@ -53,21 +52,26 @@ def parse_instant(text):
     """Read an ISO 8601 date or time. No offset means UTC, no time means midnight. Raises ValueError."""
     match = _INSTANT.fullmatch(text.strip())
     if not match:
-        raise ValueError("%r is not %s" % (text, FORMS))
+        raise ValueError(f"{text!r} is not {FORMS}")
     part = match.groupdict(default="")
     milliseconds = int(part["fraction"][:3].ljust(3, "0"))
     if int(part["zone_minutes"] or 0) > 59:
-        raise ValueError("%r has an offset from UTC that does not exist" % text)
+        raise ValueError(f"{text!r} has an offset from UTC that does not exist")
     offset = timedelta(hours=int(part["zone_hours"] or 0), minutes=int(part["zone_minutes"] or 0))
     try:
         local = datetime(
-            int(part["year"]), int(part["month"]), int(part["day"]),
-            int(part["hour"] or 0), int(part["minute"] or 0), int(part["second"] or 0),
-            milliseconds * 1000, tzinfo=timezone(-offset if part["sign"] == "-" else offset),
+            int(part["year"]),
+            int(part["month"]),
+            int(part["day"]),
+            int(part["hour"] or 0),
+            int(part["minute"] or 0),
+            int(part["second"] or 0),
+            milliseconds * 1000,
+            tzinfo=timezone(-offset if part["sign"] == "-" else offset),
         )
         return local.astimezone(timezone.utc)
     except (ValueError, OverflowError) as error:
-        raise ValueError("%r is no date in the calendar (%s)" % (text, error)) from None
+        raise ValueError(f"{text!r} is no date in the calendar ({error})") from None
 
 
 def format_instant(instant):
@@ -111,17 +115,17 @@ def _parse_shift(text):
     try:
         return timedelta(**{_UNITS[match.group(2).lower()]: int(match.group(1))})
     except OverflowError:
-        raise ValueError("%r is too far away" % text) from None
+        raise ValueError(f"{text!r} is too far away") from None
 
 
 def _later(instant, shift, text):
     try:
         return instant + shift
     except OverflowError:
-        raise ValueError("%r is too far away" % text) from None
+        raise ValueError(f"{text!r} is too far away") from None
 
 
 def _parse_fixed(text, otherwise):
     if not _INSTANT.fullmatch(text.strip()):
-        raise ValueError("%r is %s" % (text, otherwise % FORMS))
+        raise ValueError(f"{text!r} is {otherwise % FORMS}")
     return parse_instant(text)

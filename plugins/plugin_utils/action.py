@@ -15,24 +15,28 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-
 from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 
 from ansible import constants as C
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-
 from ansible_collections.attackforge.retest.plugins.module_utils.client import Client
 from ansible_collections.attackforge.retest.plugins.module_utils.module import LIBRARIES, run_in_process
 from ansible_collections.attackforge.retest.plugins.modules import (
-    attackforge_retest, attackforge_retest_info, attackforge_vulnerability, attackforge_vulnerability_info,
+    attackforge_retest,
+    attackforge_retest_info,
+    attackforge_vulnerability,
+    attackforge_vulnerability_info,
 )
 
 _OPERATIONS = {
     module.__name__.rpartition(".")[2]: module.OPERATION
     for module in (
-        attackforge_retest, attackforge_retest_info, attackforge_vulnerability, attackforge_vulnerability_info,
+        attackforge_retest,
+        attackforge_retest_info,
+        attackforge_vulnerability,
+        attackforge_vulnerability_info,
     )
 }
 
@@ -71,7 +75,7 @@ class ActionModule(ActionBase):
         """Have the tasks of this play that write to the same project take turns, on however many hosts they run: none
         reads what is there while another is about to change it."""
         project = str(self._task.args.get("project_id")).strip().lower()
-        name = "attackforge-%s.lock" % hashlib.sha256(project.encode("utf-8", "replace")).hexdigest()
+        name = "attackforge-{}.lock".format(hashlib.sha256(project.encode("utf-8", "replace")).hexdigest())
         with open(os.path.join(C.DEFAULT_LOCAL_TMP, name), "w", encoding="utf-8") as turn:
             fcntl.flock(turn, fcntl.LOCK_EX)
             yield

@@ -14,7 +14,6 @@ import subprocess
 import sys
 import tempfile
 import time
-
 from importlib.metadata import version
 from pathlib import Path
 
@@ -26,12 +25,22 @@ from .lab import BIN, Lab
 
 def main():
     """Measure, and print what was found."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=(
-        "Measure the collection beside ansible.builtin.uri. All that is compared runs in turns, against a sandbox on "
-        "this machine."))
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench",
+        description=(
+            "Measure the collection beside ansible.builtin.uri. All that is compared runs in turns, against a sandbox on "
+            "this machine."
+        ),
+    )
     parser.add_argument("--quick", action="store_true", help="fewer runs: a quarter of an hour, not most of one")
-    parser.add_argument("--only", nargs="+", choices=cases.CASES, default=list(cases.CASES), metavar="NAME",
-                        help="one or several of: " + ", ".join(cases.CASES))
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=cases.CASES,
+        default=list(cases.CASES),
+        metavar="NAME",
+        help="one or several of: " + ", ".join(cases.CASES),
+    )
     parser.add_argument("--runs", type=int, help="runs of each (default 5, with --quick 3)")
     parser.add_argument("--svg", type=Path, help="draw the result here")
     parser.add_argument("--json", type=Path, help="write the figures here; figures of other cases in it are kept")
@@ -40,23 +49,24 @@ def main():
     if runs < 1:
         parser.error("--runs: at least one")
     print(_machine(), flush=True)
-    print("processor: of all processes that the run started; peak: of the largest one; sandbox: its processor time",
-          flush=True)
+    print(
+        "processor: of all processes that the run started; peak: of the largest one; sandbox: its processor time",
+        flush=True,
+    )
     begun, tables = time.monotonic(), []
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, Sandbox(seed=cases.START_SEED) as sandbox:
         lab = Lab(Path(folder), sandbox, _say)
         try:
             lab.play([])()  # so that bytecode and caches are there
             for name in options.only:
-                _say("%s ..." % name)
+                _say(f"{name} ...")
                 for table in cases.CASES[name](lab, runs, options.quick):
                     tables.append(table)
                     print("\n" + show(table), flush=True)
         finally:
             lab.close()
     every = [bound for table in tables for bound in table.bounds]
-    print("\n%d of %d bounds met, in %d s." % (
-        sum(bound.met for bound in every), len(every), time.monotonic() - begun))
+    print("\n%d of %d bounds met, in %d s." % (sum(bound.met for bound in every), len(every), time.monotonic() - begun))
     if options.json:
         tables = _kept(options.json, tables)
         options.json.write_text(cases.as_json(tables), encoding="utf-8")
@@ -67,25 +77,42 @@ def main():
 def show(table):
     """A table for a terminal."""
     width = max(len(row.name) for row in table.rows)
-    lines = [table.title, "  %-*s  %10s %8s %10s %8s %8s %10s %4s" % (
-        width, "", "wall", "ratio", "processor", "ratio", "peak", "sandbox", "runs")]
+    lines = [
+        table.title,
+        "  %-*s  %10s %8s %10s %8s %8s %10s %4s"
+        % (width, "", "wall", "ratio", "processor", "ratio", "peak", "sandbox", "runs"),
+    ]
     for row in table.rows:
         wall = cpu = ""
         if table.reference and row.name not in (cases.NOTHING, cases.NO_HOSTS):
             reference = table.row(table.reference)
             wall = "%.3f" % (row.figures.wall / reference.wall)
             cpu = "%.3f" % (row.figures.cpu / reference.cpu)
-        lines.append("  %-*s  %10s %8s %10s %8s %5d MB %10s %4d" % (
-            width, row.name, _time(row.figures.wall), wall, _time(row.figures.cpu), cpu,
-            row.figures.memory / 1e6, _time(row.figures.service), row.runs))
+        lines.append(
+            "  %-*s  %10s %8s %10s %8s %5d MB %10s %4d"
+            % (
+                width,
+                row.name,
+                _time(row.figures.wall),
+                wall,
+                _time(row.figures.cpu),
+                cpu,
+                row.figures.memory / 1e6,
+                _time(row.figures.service),
+                row.runs,
+            )
+        )
     for bound in table.bounds:
-        lines.append("  %s: %s: %.3f, at most %g" % (
-            "met" if bound.met else "NOT MET", bound.text, bound.value, bound.limit))
+        lines.append(
+            "  {}: {}: {:.3f}, at most {:g}".format(
+                "met" if bound.met else "NOT MET", bound.text, bound.value, bound.limit
+            )
+        )
     return "\n".join(lines)
 
 
 def _time(seconds):
-    return "%.2f s" % seconds if abs(seconds) >= 1 else "%.1f ms" % (seconds * 1000)
+    return f"{seconds:.2f} s" if abs(seconds) >= 1 else "%.1f ms" % (seconds * 1000)
 
 
 def _kept(path, tables):
@@ -97,10 +124,17 @@ def _kept(path, tables):
 
 def _machine():
     ansible = subprocess.run(
-        [str(BIN / "ansible-playbook"), "--version"], stdout=subprocess.PIPE, text=True, check=True).stdout
+        [str(BIN / "ansible-playbook"), "--version"], stdout=subprocess.PIPE, text=True, check=True
+    ).stdout
     return "%d cores, %s %s, Python %s, %s, requests %s, voluptuous %s; medians, net of a play that does nothing" % (
-        os.cpu_count(), platform.system(), platform.machine(), platform.python_version(),
-        re.sub(r".*\[(.*)\]", r"ansible-\1", ansible.splitlines()[0]), version("requests"), version("voluptuous"))
+        os.cpu_count(),
+        platform.system(),
+        platform.machine(),
+        platform.python_version(),
+        re.sub(r".*\[(.*)\]", r"ansible-\1", ansible.splitlines()[0]),
+        version("requests"),
+        version("voluptuous"),
+    )
 
 
 def _say(text):

@@ -15,7 +15,6 @@ import importlib
 import json
 import sys
 import time
-
 from urllib.parse import quote, urlsplit
 
 
@@ -56,7 +55,7 @@ def _post(wish):
 
     def work():
         for _unused in range(wish["count"]):
-            talk("POST", "/project/%s/retest/request" % wish["project"], wish["body"])
+            talk("POST", "/project/{}/retest/request".format(wish["project"]), wish["body"])
 
     return work
 
@@ -67,11 +66,11 @@ def _exchange(wish):
 
     def work():
         for project in wish["projects"]:
-            path = "/project/%s" % project["project"]
+            path = "/project/{}".format(project["project"])
             query = json.dumps({"id": {"$in": project["wanted"]}}, separators=(",", ":"))
             talk("GET", path)
             if not wish.get("rerun"):
-                talk("GET", "%s/vulnerabilities?skip=0&limit=500&q=%s" % (path, quote(query)))
+                talk("GET", f"{path}/vulnerabilities?skip=0&limit=500&q={quote(query)}")
                 talk("POST", path + "/retest/request", dict(wish["body"], vulnerability_ids=project["wanted"]))
                 talk("GET", path)
 
@@ -85,8 +84,12 @@ def _client(wish):
     run = importlib.import_module(utils + "module").run_in_process
     module = importlib.import_module("ansible_collections.attackforge.retest.plugins.modules.attackforge_retest")
     params = {
-        "base_url": wish["url"], "api_key": wish["key"], "project_id": wish["project"],
-        "vulnerability_ids": wish["wanted"], "retesting_window_start": "2030-12-01", "timeout": 300,
+        "base_url": wish["url"],
+        "api_key": wish["key"],
+        "project_id": wish["project"],
+        "vulnerability_ids": wish["wanted"],
+        "retesting_window_start": "2030-12-01",
+        "timeout": 300,
     }
 
     def work():

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from . import work
 from .lab import Figures, Variant, medians
@@ -49,7 +48,7 @@ class Table(NamedTuple):
     name: str
     title: str
     rows: list
-    reference: Optional[str] = None
+    reference: str | None = None
     bounds: tuple = ()
 
     def row(self, name):
@@ -68,14 +67,17 @@ def _slow(runs, quick):
 
 
 def _id(number, project=PROJECT):
-    return "%s%s%012x" % (project[:8], project[-4:], number)
+    return f"{project[:8]}{project[-4:]}{number:012x}"
 
 
 def _seed(count, ready=10, projects=1, rounds=()):
     def project(number):
         return {
-            "id": _project(number), "name": "Project %d" % number, "code": "P%d" % number,
-            "generate": {"count": count, "ready": ready, "text_kb": TEXT}, "rounds": list(rounds),
+            "id": _project(number),
+            "name": "Project %d" % number,
+            "code": "P%d" % number,
+            "generate": {"count": count, "ready": ready, "text_kb": TEXT},
+            "rounds": list(rounds),
         }
 
     return {"keys": [{"label": "bench", "key": KEY}], "projects": [project(number) for number in range(projects)]}
@@ -116,11 +118,12 @@ def post(lab, runs, quick):
     samples = lab.in_turns(variants, runs, lambda: lab.sandbox.reset(seed=START_SEED))
     tables = []
     for kind, title, limit in (
-            ("tasks", "One POST: what one more task costs", 0.15),
-            ("items", "One POST: what one more item of a loop costs", 0.10)):
+        ("tasks", "One POST: what one more task costs", 0.15),
+        ("items", "One POST: what one more item of a loop costs", 0.10),
+    ):
         rows = []
         for way in ways:
-            pairs = zip(samples["%d %s: %s" % (many, kind, way)], samples["1 %s: %s" % (kind, way)])
+            pairs = zip(samples["%d %s: %s" % (many, kind, way)], samples[f"1 {kind}: {way}"])
             rows.append(Row(way, medians([more.less(one).per(many - 1) for more, one in pairs]), runs))
         rows.append(Row(BARE, medians(samples[BARE]).per(many), runs))
         table = Table("post-" + kind, title, rows, URI)
@@ -151,7 +154,7 @@ def _job(lab, count, runs, slow_runs):
     ]
     seed = _seed(count)
     samples = lab.in_turns(variants, runs, lambda: lab.sandbox.reset(seed=seed))
-    table = _net("job-%d" % count, "The whole job in a project of %s findings" % _number(count), samples, URI_ALL)
+    table = _net("job-%d" % count, f"The whole job in a project of {_number(count)} findings", samples, URI_ALL)
     if count < 500:
         return table
     limit = 0.02 if count >= 10_000 else 0.1
@@ -178,7 +181,7 @@ def rerun(lab, runs, quick):
 
     def prepare():
         lab.sandbox.reset(seed=seed)
-        path = "/project/%s/retest/request" % PROJECT
+        path = f"/project/{PROJECT}/retest/request"
         lab.sandbox.request("POST", path, dict(BODY, vulnerability_ids=wanted))
 
     samples = lab.in_turns(variants, runs, prepare)
@@ -241,7 +244,7 @@ def _many(lab, latency, runs):
     title = "50 projects, each read and requested" + (", each answer %d ms later" % latency if latency else "")
     table = _net("many-%d" % latency, title, samples, LOOP_URI)
     best = HOSTS_HERE if latency else LOOP_HERE
-    return table.bound("%s to the loop of uri tasks" % best, best, LOOP_URI, 0.05)
+    return table.bound(f"{best} to the loop of uri tasks", best, LOOP_URI, 0.05)
 
 
 # 5. How the cost grows
@@ -252,8 +255,15 @@ def growth(lab, runs, quick):
     sizes = (100, 1000, 10_000) if quick else (100, 1000, 10_000, 100_000)
     tables = [
         _grown(lab, runs, "growth-findings", "findings, the service filters", sizes, _seed, {}),
-        _grown(lab, 1, "growth-unfiltered", "findings, the service ignores q, all pages are read", sizes, _seed,
-               {"q_support": "ignored"}),
+        _grown(
+            lab,
+            1,
+            "growth-unfiltered",
+            "findings, the service ignores q, all pages are read",
+            sizes,
+            _seed,
+            {"q_support": "ignored"},
+        ),
         _grown(lab, runs, "growth-rounds", "rounds in the history", (1, 10, 100, 1000), _seed_with_rounds, {}),
     ]
     return [*tables, _ends(lab, runs, sizes)]
@@ -276,24 +286,28 @@ def _grown(lab, runs, name, title, sizes, seed_of, switches):
             lab.sandbox.act("mark_ready", ids=wanted)
 
         run = lab.alone("client", project=PROJECT, wanted=wanted)
-        samples = lab.in_turns([Variant("%s %s" % (_number(size), title), run, 1)], runs, prepare)
+        samples = lab.in_turns([Variant(f"{_number(size)} {title}", run, 1)], runs, prepare)
         rows += [Row(_number(size), medians(found), len(found)) for found in samples.values()]
     lab.sandbox.reset(seed=START_SEED, switches={})
     table = Table(name, "The operation alone: " + title, rows)
     last, before, first = rows[-1], rows[-2], rows[1]
     table = table.bound(
-        "at most linear, processor time of %s to %s" % (last.name, before.name), last.name, before.name,
-        sizes[-1] / sizes[-2] * 1.1, "cpu")
+        f"at most linear, processor time of {last.name} to {before.name}",
+        last.name,
+        before.name,
+        sizes[-1] / sizes[-2] * 1.1,
+        "cpu",
+    )
     if seed_of is _seed:
-        table = table.bound("peak memory, %s to %s" % (last.name, first.name), last.name, first.name, 1.1, "memory")
+        table = table.bound(f"peak memory, {last.name} to {first.name}", last.name, first.name, 1.1, "memory")
     return table
 
 
 def _ends(lab, runs, sizes):
     """One play at each end."""
     rows = []
-    worlds = [("%s findings" % _number(size), _seed(size)) for size in (sizes[0], sizes[-1])]
-    worlds += [("%s rounds" % _number(size), _seed_with_rounds(size)) for size in (1, 1000)]
+    worlds = [(f"{_number(size)} findings", _seed(size)) for size in (sizes[0], sizes[-1])]
+    worlds += [(f"{_number(size)} rounds", _seed_with_rounds(size)) for size in (1, 1000)]
     known = _known()[0]
     for name, seed in worlds:
         variants = [
@@ -322,12 +336,13 @@ def buffering(lab, runs, quick):
                 ways[label] = (tasks, {**more, **environment})
     variants = [
         Variant("%d: %s" % (times, label), lab.play(work.times(tasks, times), **known, **more), times)
-        for label, (tasks, more) in ways.items() for times in (1, count)
+        for label, (tasks, more) in ways.items()
+        for times in (1, count)
     ]
     samples = lab.in_turns(variants, runs, lambda: lab.sandbox.reset(seed=START_SEED))
     rows = []
     for label in ways:
-        pairs = zip(samples["%d: %s" % (count, label)], samples["1: %s" % label])
+        pairs = zip(samples["%d: %s" % (count, label)], samples[f"1: {label}"])
         rows.append(Row(label, medians([more.less(one).per(count - 1) for more, one in pairs]), runs))
     return [Table("buffering", "What one more task costs, by environment", rows, MODULE)]
 
@@ -345,33 +360,36 @@ def _net(name, title, samples, reference):
 
 
 def _number(count):
-    return "{:,}".format(count)
+    return f"{count:,}"
 
 
-CASES = {
-    "post": post, "job": job, "many": many, "rerun": rerun, "growth": growth, "buffering": buffering,
-}
+CASES = {"post": post, "job": job, "many": many, "rerun": rerun, "growth": growth, "buffering": buffering}
 
 
 def as_json(tables):
     """Tables as JSON, for whoever wants to work with the figures."""
-    return json.dumps([
-        {
-            "name": table.name, "title": table.title, "reference": table.reference,
-            "rows": [{"name": row.name, "runs": row.runs, **row.figures._asdict()} for row in table.rows],
-            "bounds": [{**bound._asdict(), "met": bound.met} for bound in table.bounds],
-        }
-        for table in tables
-    ], indent=1)
+    return json.dumps(
+        [
+            {
+                "name": table.name,
+                "title": table.title,
+                "reference": table.reference,
+                "rows": [{"name": row.name, "runs": row.runs, **row.figures._asdict()} for row in table.rows],
+                "bounds": [{**bound._asdict(), "met": bound.met} for bound in table.bounds],
+            }
+            for table in tables
+        ],
+        indent=1,
+    )
 
 
 def from_json(text):
     """Tables out of what `as_json` wrote."""
     return [
         Table(
-            table["name"], table["title"],
-            [Row(row["name"], Figures(*(row[name] for name in Figures._fields)), row["runs"])
-             for row in table["rows"]],
+            table["name"],
+            table["title"],
+            [Row(row["name"], Figures(*(row[name] for name in Figures._fields)), row["runs"]) for row in table["rows"]],
             table["reference"],
             tuple(Bound(bound["text"], bound["value"], bound["limit"]) for bound in table["bounds"]),
         )

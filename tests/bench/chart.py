@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import math
-
 from html import escape
 
 from . import cases
@@ -46,13 +45,14 @@ def draw(tables):
         top += 12
     grid = []
     for power in range(int(math.log10(LEAST)), int(math.log10(MOST)) + 1):
-        x = _x(10.0 ** power)
+        x = _x(10.0**power)
         grid.append('<line class="grid" x1="%d" x2="%d" y1="40" y2="%d"/>' % (x, x, top))
-        grid.append('<text class="faint" x="%d" y="%d" text-anchor="middle">%s</text>' % (
-            x, top + 14, _time(10.0 ** power)))
+        grid.append(
+            '<text class="faint" x="%d" y="%d" text-anchor="middle">%s</text>' % (x, top + 14, _time(10.0**power))
+        )
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" role="img">\n'
-        '<title>Wall time of the collection beside ansible.builtin.uri</title>\n<style>%s</style>\n%s\n</svg>\n'
+        "<title>Wall time of the collection beside ansible.builtin.uri</title>\n<style>%s</style>\n%s\n</svg>\n"
     ) % (WIDTH, top + 24, WIDTH, top + 24, _STYLE, "\n".join(grid + parts))
 
 
@@ -76,8 +76,19 @@ def _bar(row, top):
         '<text x="%d" y="%d" text-anchor="end">%s</text>'
         '<rect class="%s" x="%d" y="%d" width="%d" height="%d" rx="2"/>'
         '<text x="%d" y="%d">%s</text>'
-    ) % (LEFT - 8, top + 12, escape(row.name), _kind(row.name), LEFT, top, max(1, end - LEFT), BAR, end + 6, top + 12,
-         _time(row.figures.wall))
+    ) % (
+        LEFT - 8,
+        top + 12,
+        escape(row.name),
+        _kind(row.name),
+        LEFT,
+        top,
+        max(1, end - LEFT),
+        BAR,
+        end + 6,
+        top + 12,
+        _time(row.figures.wall),
+    )
 
 
 def _x(seconds):

@@ -14,9 +14,8 @@ import subprocess
 import sys
 import threading
 import time
-
 from pathlib import Path
-from typing import Callable, NamedTuple, Optional
+from typing import Callable, NamedTuple
 from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,7 +34,8 @@ class Figures(NamedTuple):
     def less(self, other):
         """These figures without those of a play that does nothing. The memory stays what it is."""
         return self._replace(
-            wall=self.wall - other.wall, cpu=self.cpu - other.cpu, service=self.service - other.service)
+            wall=self.wall - other.wall, cpu=self.cpu - other.cpu, service=self.service - other.service
+        )
 
     def per(self, count):
         """These figures for one of so many."""
@@ -47,8 +47,8 @@ class Variant(NamedTuple):
 
     name: str
     run: Callable  # returns Figures
-    requests: Optional[int] = None
-    runs: Optional[int] = None  # at most so many, where one takes minutes
+    requests: int | None = None
+    runs: int | None = None  # at most so many, where one takes minutes
 
 
 class Lab:
@@ -85,7 +85,8 @@ class Lab:
         """The environment of a user who has exported where the sandbox is, and nothing else that matters."""
         unwanted = ("ANSIBLE_", "ATTACKFORGE_", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE")
         clean = {
-            name: value for name, value in os.environ.items()
+            name: value
+            for name, value in os.environ.items()
             if not name.startswith(unwanted) and not name.lower().endswith("_proxy")
         }
         clean.update(
@@ -114,8 +115,7 @@ class Lab:
         place.mkdir()
         facts = {"ansible_connection": connection, "ansible_python_interpreter": sys.executable}
         inventory = {"all": {"vars": facts, "hosts": hosts or {"localhost": {}}}}
-        given = {
-            "api": self.url + "/api/ss", "headers": {"X-SSAPI-KEY": self.sandbox.key}, **(variables or {})}
+        given = {"api": self.url + "/api/ss", "headers": {"X-SSAPI-KEY": self.sandbox.key}, **(variables or {})}
         play = {"hosts": "all", "gather_facts": False, "vars": given, "tasks": tasks}
         (place / "inventory.yml").write_text(json.dumps(inventory), encoding="utf-8")
         (place / "play.yml").write_text(json.dumps([play]), encoding="utf-8")
@@ -132,8 +132,15 @@ class Lab:
         def run():
             before = self._service_time()
             done = subprocess.run(
-                command, cwd=ROOT, env=self.environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                timeout=LIMIT, check=False)
+                command,
+                cwd=ROOT,
+                env=self.environment(),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=LIMIT,
+                check=False,
+            )
             if done.returncode:
                 raise RuntimeError(done.stderr)
             return Figures(service=self._service_time() - before, **json.loads(done.stdout))
@@ -145,7 +152,8 @@ class Lab:
         with output.open("wb") as stream:
             before, begun = self._service_time(), time.perf_counter()
             process = subprocess.Popen(
-                command, cwd=place, env=environment, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT)
+                command, cwd=place, env=environment, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT
+            )
             watch = threading.Timer(LIMIT, process.kill)
             watch.start()
             status, used = os.wait4(process.pid, 0)[1:]
@@ -153,7 +161,7 @@ class Lab:
             watch.cancel()
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
-            raise RuntimeError("%s\n%s" % (command, output.read_text(errors="replace")[-4000:]))
+            raise RuntimeError("{}\n{}".format(command, output.read_text(errors="replace")[-4000:]))
         return Figures(wall, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024, self._service_time() - before)
 
     def _service_time(self):
@@ -173,10 +181,10 @@ class Lab:
                 samples[variant.name].append(variant.run())
                 asked = self.sandbox.log("RequestNewProjectRetest")
                 if variant.requests is not None and [row["status"] for row in asked] != [200] * variant.requests:
-                    raise RuntimeError("%s: %d requests instead of %d" % (
-                        variant.name, len(asked), variant.requests))
-                self.say("%s %s: %.2f s" % (
-                    "%d/%d" % (turn + 1, runs), variant.name, samples[variant.name][-1].wall))
+                    raise RuntimeError("%s: %d requests instead of %d" % (variant.name, len(asked), variant.requests))
+                self.say(
+                    "{} {}: {:.2f} s".format("%d/%d" % (turn + 1, runs), variant.name, samples[variant.name][-1].wall)
+                )
         return samples
 
 

@@ -43,12 +43,21 @@ def post_uri():
 
 def post_curl(project, wanted, url, key):
     """The same with curl."""
-    body = '{"retesting_window_start": "%s", "retesting_window_end": "%s", "vulnerability_ids": ["%s"]}' % (
-        START, END, '", "'.join(wanted))
+    body = '{{"retesting_window_start": "{}", "retesting_window_end": "{}", "vulnerability_ids": ["{}"]}}'.format(
+        START, END, '", "'.join(wanted)
+    )
     argv = [
-        "curl", "--silent", "--show-error", "--fail", "--header", "X-SSAPI-KEY: " + key,
-        "--header", "Content-Type: application/json", "--data", body,
-        "%s/api/ss/project/%s/retest/request" % (url, project),
+        "curl",
+        "--silent",
+        "--show-error",
+        "--fail",
+        "--header",
+        "X-SSAPI-KEY: " + key,
+        "--header",
+        "Content-Type: application/json",
+        "--data",
+        body,
+        f"{url}/api/ss/project/{project}/retest/request",
     ]
     return [{"name": "Request", "ansible.builtin.command": {"argv": argv}}]
 
@@ -80,26 +89,55 @@ def job_uri(query):
         findings = "/project/{{ project }}/vulnerabilities?q={{ {'id': {'$in': missing}} | to_json | urlencode }}&skip="
     tasks = [
         dict(history, name="Read the history", register="before", until="before is succeeded"),
-        {"name": "Find what is not requested yet",
-         "ansible.builtin.set_fact": {"missing": "{{ wanted | difference(before%s) }}" % _HELD}},
-        dict(_get(findings + "0"), name="Read the first findings", register="first", until="first is succeeded",
-             retries=4, delay=1, **missing),
+        {
+            "name": "Find what is not requested yet",
+            "ansible.builtin.set_fact": {"missing": f"{{{{ wanted | difference(before{_HELD}) }}}}"},
+        },
+        dict(
+            _get(findings + "0"),
+            name="Read the first findings",
+            register="first",
+            until="first is succeeded",
+            retries=4,
+            delay=1,
+            **missing,
+        ),
     ]
     pages = "first.json.vulnerabilities"
     if not query:
-        tasks.append(dict(
-            _get(findings + "{{ item }}"), name="Read the other findings", register="others",
-            until="others is succeeded", retries=4, delay=1,
-            loop="{{ range(500, first.json.count, 500) | list }}", **missing))
+        tasks.append(
+            dict(
+                _get(findings + "{{ item }}"),
+                name="Read the other findings",
+                register="others",
+                until="others is succeeded",
+                retries=4,
+                delay=1,
+                loop="{{ range(500, first.json.count, 500) | list }}",
+                **missing,
+            )
+        )
         pages = "([first] + others.results) | map(attribute='json.vulnerabilities') | flatten(levels=1)"
-    return tasks + [
-        {"name": "Find what is ready",
-         "ansible.builtin.set_fact": {"ready": "{{ %s%s | intersect(missing) }}" % (pages, _READY)}, **missing},
-        {"name": "Stop if one is not ready",
-         "ansible.builtin.assert": {"that": "missing | difference(ready) | length == 0"}, **missing},
+    return [
+        *tasks,
+        {
+            "name": "Find what is ready",
+            "ansible.builtin.set_fact": {"ready": f"{{{{ {pages}{_READY} | intersect(missing) }}}}"},
+            **missing,
+        },
+        {
+            "name": "Stop if one is not ready",
+            "ansible.builtin.assert": {"that": "missing | difference(ready) | length == 0"},
+            **missing,
+        },
         dict(_post("{{ project }}", "{{ ready }}"), name="Request", **missing),
-        dict(history, name="Find the round", register="after",
-             until="after is succeeded and missing | difference(after%s) | length == 0" % _HELD, **missing),
+        dict(
+            history,
+            name="Find the round",
+            register="after",
+            until=f"after is succeeded and missing | difference(after{_HELD}) | length == 0",
+            **missing,
+        ),
     ]
 
 
@@ -107,21 +145,34 @@ def job_uri_by_page():
     """The same, but each page is reduced to the ids that are needed before the next one is read."""
     tasks = job_uri(query=False)
     place = next(place for place, task in enumerate(tasks) if task["name"] == "Read the other findings")
-    others = {"name": "Read the other findings", "ansible.builtin.include_tasks": "page.yml",
-              "loop": "{{ range(500, first.json.count, 500) | list }}", "when": "missing | length > 0"}
+    others = {
+        "name": "Read the other findings",
+        "ansible.builtin.include_tasks": "page.yml",
+        "loop": "{{ range(500, first.json.count, 500) | list }}",
+        "when": "missing | length > 0",
+    }
     ready = dict(tasks[place + 1])
-    ready["ansible.builtin.set_fact"] = {
-        "ready": "{{ first.json.vulnerabilities%s | intersect(missing) }}" % _READY}
-    return [*tasks[:place], ready, others, *tasks[place + 2:]]
+    ready["ansible.builtin.set_fact"] = {"ready": f"{{{{ first.json.vulnerabilities{_READY} | intersect(missing) }}}}"}
+    return [*tasks[:place], ready, others, *tasks[place + 2 :]]
 
 
 def page():
     """The tasks that `job_uri_by_page` includes."""
     return [
-        dict(_get("/project/{{ project }}/vulnerabilities?limit=500&skip={{ item }}"), name="Read a page",
-             register="first", until="first is succeeded", retries=4, delay=1),
-        {"name": "Find what is ready in it", "ansible.builtin.set_fact": {
-            "ready": "{{ ready + (first.json.vulnerabilities%s | intersect(missing)) }}" % _READY}},
+        dict(
+            _get("/project/{{ project }}/vulnerabilities?limit=500&skip={{ item }}"),
+            name="Read a page",
+            register="first",
+            until="first is succeeded",
+            retries=4,
+            delay=1,
+        ),
+        {
+            "name": "Find what is ready in it",
+            "ansible.builtin.set_fact": {
+                "ready": f"{{{{ ready + (first.json.vulnerabilities{_READY} | intersect(missing)) }}}}"
+            },
+        },
     ]
 
 
@@ -130,26 +181,49 @@ def page():
 
 def many_module():
     """One task with an item for each project."""
-    return [dict(_module("{{ item.project }}", "{{ item.wanted }}"), name="Request",
-                 loop="{{ projects }}", loop_control={"label": "{{ item.project }}"})]
+    return [
+        dict(
+            _module("{{ item.project }}", "{{ item.wanted }}"),
+            name="Request",
+            loop="{{ projects }}",
+            loop_control={"label": "{{ item.project }}"},
+        )
+    ]
 
 
 def many_uri():
     """The tasks of `job_uri` with a query, each of them with an item for each project."""
     query = "{{ {'id': {'$in': item.wanted}} | to_json | urlencode }}"
     each = {"loop": "{{ projects }}", "loop_control": {"label": "{{ item.project }}"}}
-    pair = {"loop": "{{ projects | zip(before.results, found.results) }}",
-            "loop_control": {"label": "{{ item.0.project }}"}}
+    pair = {
+        "loop": "{{ projects | zip(before.results, found.results) }}",
+        "loop_control": {"label": "{{ item.0.project }}"},
+    }
     history = dict(_get("/project/{{ item.project }}"), retries=4, delay=1, **each)
-    wanted = "item.2.json.vulnerabilities%s | intersect(item.0.wanted) | difference(item.1%s)" % (_READY, _HELD)
+    wanted = f"item.2.json.vulnerabilities{_READY} | intersect(item.0.wanted) | difference(item.1{_HELD})"
     return [
         dict(history, name="Read the histories", register="before", until="before is succeeded"),
-        dict(_get("/project/{{ item.project }}/vulnerabilities?q=" + query), name="Read the findings",
-             register="found", until="found is succeeded", retries=4, delay=1, **each),
-        dict(_post("{{ item.0.project }}", "{{ %s }}" % wanted), name="Request", **pair,
-             when="item.0.wanted | difference(item.1%s) | length > 0" % _HELD),
-        dict(history, name="Find the rounds", register="after",
-             until="after is succeeded and item.wanted | difference(after%s) | length == 0" % _HELD),
+        dict(
+            _get("/project/{{ item.project }}/vulnerabilities?q=" + query),
+            name="Read the findings",
+            register="found",
+            until="found is succeeded",
+            retries=4,
+            delay=1,
+            **each,
+        ),
+        dict(
+            _post("{{ item.0.project }}", f"{{{{ {wanted} }}}}"),
+            name="Request",
+            **pair,
+            when=f"item.0.wanted | difference(item.1{_HELD}) | length > 0",
+        ),
+        dict(
+            history,
+            name="Find the rounds",
+            register="after",
+            until=f"after is succeeded and item.wanted | difference(after{_HELD}) | length == 0",
+        ),
     ]
 
 
@@ -163,8 +237,12 @@ def _get(path):
 
 
 def _post(project, wanted):
-    return {"ansible.builtin.uri": {
-        "url": "{{ api }}/project/%s/retest/request" % project,
-        "method": "POST", "headers": "{{ headers }}", "body_format": "json",
-        "body": {"retesting_window_start": START, "retesting_window_end": END, "vulnerability_ids": wanted},
-    }}
+    return {
+        "ansible.builtin.uri": {
+            "url": f"{{{{ api }}}}/project/{project}/retest/request",
+            "method": "POST",
+            "headers": "{{ headers }}",
+            "body_format": "json",
+            "body": {"retesting_window_start": START, "retesting_window_end": END, "vulnerability_ids": wanted},
+        }
+    }

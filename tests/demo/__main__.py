@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import sys
 import textwrap
-
 from pathlib import Path
 
 from tests.sandbox.control import Sandbox
@@ -42,10 +41,11 @@ class Demo:
 
     def play(self):
         """Play all steps and tell how they ended."""
-        findings = [
-            finding for finding in self._sandbox.books()["findings"] if RELEASE_TAG in finding["tags"]]
-        say("A penetration test left findings in AttackForge. Release 2026.12 fixes %d of them; they carry the tag %s."
-            % (len(findings), RELEASE_TAG))
+        findings = [finding for finding in self._sandbox.books()["findings"] if RELEASE_TAG in finding["tags"]]
+        say(
+            "A penetration test left findings in AttackForge. Release 2026.12 fixes %d of them; they carry the tag %s."
+            % (len(findings), RELEASE_TAG)
+        )
 
         say("1. What would happen? Check mode shows the whole plan and sends nothing.")
         self._ansible("release.yml", "--check", "--diff")
@@ -79,18 +79,21 @@ class Demo:
         say("What AttackForge was asked to change, and nothing else:")
         for row in self._sandbox.writes():
             print("   %-26s %s" % (row["method"], row["path"]))
-        say("The report for the change request: %s" % (OUTPUT / "report.html").relative_to(ROOT))
+        say("The report for the change request: {}".format((OUTPUT / "report.html").relative_to(ROOT)))
         if self._failed:
-            say("This did not go as it should: %s." % "; ".join(self._failed))
+            say("This did not go as it should: {}.".format("; ".join(self._failed)))
         return 1 if self._failed else 0
 
     def _ansible(self, playbook, *arguments, fails=False):
         """Run a playbook. Of the release step only what changes is shown; of the gate, everything."""
         command = ["ansible-playbook", "-i", "hosts", playbook, *arguments]
-        print("$ %s\n" % " ".join(command), flush=True)
+        print("$ {}\n".format(" ".join(command)), flush=True)
         done = subprocess.run(
-            [str(Path(sys.executable).parent / command[0]), *command[1:]], cwd=OUTPUT, stdin=subprocess.DEVNULL,
-            check=False, env=dict(
+            [str(Path(sys.executable).parent / command[0]), *command[1:]],
+            cwd=OUTPUT,
+            stdin=subprocess.DEVNULL,
+            check=False,
+            env=dict(
                 os.environ,
                 ANSIBLE_DISPLAY_SKIPPED_HOSTS="false",
                 ANSIBLE_DISPLAY_OK_HOSTS=str(playbook == "gate.yml"),
@@ -99,11 +102,11 @@ class Demo:
                 ATTACKFORGE_API_KEY=self._sandbox.key,
             ),
         )
-        self._hold("%s %s" % (playbook, "stops" if fails else "passes"), (done.returncode != 0) == fails)
+        self._hold("{} {}".format(playbook, "stops" if fails else "passes"), (done.returncode != 0) == fails)
 
     def _hold(self, what, true):
         if not true:
-            self._failed.append("it does not hold that %s" % what)
+            self._failed.append(f"it does not hold that {what}")
 
 
 def say(text):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import runpy
 import sys
-
 from pathlib import Path
 
 import pytest
@@ -73,7 +72,7 @@ class Source:
             if self._tasks[0].done():
                 self._tasks[0].result()
                 raise AssertionError("the source has come to an end")
-            assert asyncio.get_running_loop().time() < end, "waited in vain; there are %r" % self.names()
+            assert asyncio.get_running_loop().time() < end, f"waited in vain; there are {self.names()!r}"
             await asyncio.sleep(0.01)
 
     async def has(self, count, timeout=20):
@@ -89,8 +88,10 @@ class Source:
         return self._tasks[0].exception()
 
     def names(self):
-        return [(event["name"].removeprefix("project-retest-"), (event.get("retest") or {}).get("round"))
-                for event in self.events]
+        return [
+            (event["name"].removeprefix("project-retest-"), (event.get("retest") or {}).get("round"))
+            for event in self.events
+        ]
 
 
 async def act(sandbox, do, **values):

@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import json
 import threading
-
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 TOKEN = "controller-token-of-a-test"
 _TEMPLATE = {
-    "id": 5, "type": "job_template", "name": "AttackForge release gate", "ask_limit_on_launch": False,
-    "ask_labels_on_launch": False, "ask_inventory_on_launch": False, "ask_variables_on_launch": False,
-    "summary_fields": {"organization": {"name": "Default"}}, "related": {"launch": "/api/v2/job_templates/5/launch/"},
+    "id": 5,
+    "type": "job_template",
+    "name": "AttackForge release gate",
+    "ask_limit_on_launch": False,
+    "ask_labels_on_launch": False,
+    "ask_inventory_on_launch": False,
+    "ask_variables_on_launch": False,
+    "summary_fields": {"organization": {"name": "Default"}},
+    "related": {"launch": "/api/v2/job_templates/5/launch/"},
 }
 _JOB = {"id": 7, "type": "job", "status": "successful", "created": "2026-12-01T00:00:00Z", "artifacts": {}}
 _ANSWERS = {

@@ -27,8 +27,18 @@ PROJECT = "66333e1d110ab5acf8a4354e"
 NAMES = ("project-retest-requested", "project-retest-completed", "project-retest-cancelled")
 
 MOMENTS = (
-    "before_the_handshake", "in_the_handshake", "refused_for_a_moment", "before_subscribing", "before_the_answer",
-    "in_the_answer", "after_the_answer", "before_an_event", "in_an_event", "after_an_event", "at_a_heartbeat", "closed",
+    "before_the_handshake",
+    "in_the_handshake",
+    "refused_for_a_moment",
+    "before_subscribing",
+    "before_the_answer",
+    "in_the_answer",
+    "after_the_answer",
+    "before_an_event",
+    "in_an_event",
+    "after_an_event",
+    "at_a_heartbeat",
+    "closed",
 )
 
 _PATIENCE = 10  # seconds that an answer to a heartbeat may take where the machine is busy
@@ -55,7 +65,8 @@ class Rough:
         self._tls = tls
         self._clock = datetime.timedelta(seconds=clock)
         self.inclusive, self.replay_first, self.bytes, self.batches, self.pings = (
-            self.dice.random() < 0.5 for _count in range(5))
+            self.dice.random() < 0.5 for _count in range(5)
+        )
         self._equal = self.dice.random() < 0.4
         self.late = self.dice.choice((0, 0, 5, 30))  # seconds by which an event may be overtaken
         self._lines = {}
@@ -106,8 +117,14 @@ class Rough:
             "project_id": self.dice.choice((PROJECT, PROJECT.upper())),
             "round": self.dice.choice((number, str(number), float(number))),
             "status": self.dice.choice((status, status.title(), status.upper(), "Canceled", None)),
-            "vulnerabilities_in_scope": self.dice.choice((None, [], "none", [
-                {"title": "Injection", "id": "6639508f50523053f459d29f", "alternate_id": "WEBAPP-1"}])),
+            "vulnerabilities_in_scope": self.dice.choice(
+                (
+                    None,
+                    [],
+                    "none",
+                    [{"title": "Injection", "id": "6639508f50523053f459d29f", "alternate_id": "WEBAPP-1"}],
+                )
+            ),
             "retest_window": self.dice.choice((None, {}, {"start_date": "2026-12-01T00:00:00Z", "end_date": None})),
             "unknown": {"deep": [[[[]]]], "text": "\ud800 \u2028 \0", "number": 1e300},
         }
@@ -121,8 +138,10 @@ class Rough:
         form = self.dice.choice(("Z", "+00:00", "+02:00"))
         if form == "+02:00":
             instant = instant + datetime.timedelta(hours=2)
-        return instant.replace(tzinfo=None).isoformat(
-            timespec="auto" if instant.microsecond == 0 else "milliseconds") + form
+        return (
+            instant.replace(tzinfo=None).isoformat(timespec="auto" if instant.microsecond == 0 else "milliseconds")
+            + form
+        )
 
     # A connection
 
@@ -159,8 +178,11 @@ class Rough:
 
     def replay(self, start):
         """The places in the books that come after an instant."""
-        return [place for place, (instant, _message) in enumerate(self.books)
-                if instant > start or self.inclusive and instant == start]
+        return [
+            place
+            for place, (instant, _message) in enumerate(self.books)
+            if instant > start or (self.inclusive and instant == start)
+        ]
 
 
 class _Line:
@@ -183,8 +205,12 @@ class _Line:
                 await self._say({"id": subscription["id"], **service.errors.pop(0)})
                 await self._listen()
             replay, told = service.replay(_instant(subscription["params"]["from"])), len(service.books)
-            answer = {"id": subscription["id"], "result": service.dice.choice((
-                subscription["params"]["events"], {"events": subscription["params"]["events"]}, True))}
+            answer = {
+                "id": subscription["id"],
+                "result": service.dice.choice(
+                    (subscription["params"]["events"], {"events": subscription["params"]["events"]}, True)
+                ),
+            }
             if service.replay_first:
                 await self._tell(replay)
             await self._say(answer, at="in_the_answer")
@@ -248,7 +274,7 @@ class _Line:
         if at is not None and at == self._moment:
             opcode = Opcode.BINARY if self._service.bytes else Opcode.TEXT
             whole = Frame(opcode, text.encode()).serialize(mask=False)
-            self._connection.transport.write(whole[:self._service.dice.randrange(1, len(whole))])
+            self._connection.transport.write(whole[: self._service.dice.randrange(1, len(whole))])
             raise _Cut
         await self._connection.send(frame)
 

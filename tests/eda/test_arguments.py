@@ -12,9 +12,9 @@ import json
 
 import pytest
 import yaml
-
 from attackforge_retest_eda import arguments
 from attackforge_retest_eda.errors import OptionsError
+
 from tests.eda.conftest import PLUGINS
 
 SOURCES = ("events", "rounds")
@@ -40,17 +40,21 @@ def mistakes(source="events", environment=None, **args):
 
 def test_defaults():
     found = read(**GOOD)
-    assert found.events == [
-        "project-retest-requested", "project-retest-completed", "project-retest-cancelled"]
+    assert found.events == ["project-retest-requested", "project-retest-completed", "project-retest-cancelled"]
     assert (found.validate_certs, found.timeout, found.heartbeat_timeout, found.projects) == (True, 30, 31, [])
     assert (found.state_file, found.ca_path, found.feedback) == (None, None, False)
     assert found.start is None
 
 
 def test_the_environment_fills_in():
-    found = read(environment={
-        "ATTACKFORGE_BASE_URL": "https://tenant.attackforge.com/path/", "ATTACKFORGE_API_KEY": KEY,
-        "ATTACKFORGE_VALIDATE_CERTS": "no", "ATTACKFORGE_TIMEOUT": "2.5"})
+    found = read(
+        environment={
+            "ATTACKFORGE_BASE_URL": "https://tenant.attackforge.com/path/",
+            "ATTACKFORGE_API_KEY": KEY,
+            "ATTACKFORGE_VALIDATE_CERTS": "no",
+            "ATTACKFORGE_TIMEOUT": "2.5",
+        }
+    )
     assert (found.base_url, found.api_key) == ("https://tenant.attackforge.com/path", KEY)
     assert (found.validate_certs, found.timeout) == (False, 2.5)
 
@@ -61,8 +65,13 @@ def test_an_argument_goes_before_the_environment():
 
 def test_texts_and_dates_are_read_as_what_is_expected():
     found = read(
-        projects="%s, %s" % (PROJECT.upper(), PROJECT), validate_certs="False", timeout="9", state_file="",
-        **GOOD, **{"from": datetime.datetime(2026, 12, 1, tzinfo=datetime.timezone.utc)})
+        projects=f"{PROJECT.upper()}, {PROJECT}",
+        validate_certs="False",
+        timeout="9",
+        state_file="",
+        **GOOD,
+        **{"from": datetime.datetime(2026, 12, 1, tzinfo=datetime.timezone.utc)},
+    )
     assert found.projects == [PROJECT, PROJECT]
     assert (found.validate_certs, found.timeout, found.state_file) == (False, 9, None)
     assert found.start == datetime.datetime(2026, 12, 1, tzinfo=datetime.timezone.utc)
@@ -70,13 +79,34 @@ def test_texts_and_dates_are_read_as_what_is_expected():
 
 def test_all_mistakes_are_told_at_once(tmp_path):
     found = mistakes(
-        base_url="http://tenant.attackforge.com", api_key=KEY + "\n", ca_path="/nowhere", timeout=0, events=[],
-        projects=["x"], validate_certs="perhaps", heartbeat_timeout="long", state_file=str(tmp_path), colour="red",
-        **{"from": "yesterday"})
+        base_url="http://tenant.attackforge.com",
+        api_key=KEY + "\n",
+        ca_path="/nowhere",
+        timeout=0,
+        events=[],
+        projects=["x"],
+        validate_certs="perhaps",
+        heartbeat_timeout="long",
+        state_file=str(tmp_path),
+        colour="red",
+        **{"from": "yesterday"},
+    )
     named = sorted(mistake.split(":")[0].split("[")[0] for mistake in found)
-    assert named == sorted([
-        "base_url", "api_key", "ca_path", "timeout", "events", "projects", "validate_certs", "heartbeat_timeout",
-        "state_file", "colour", "from"])
+    assert named == sorted(
+        [
+            "base_url",
+            "api_key",
+            "ca_path",
+            "timeout",
+            "events",
+            "projects",
+            "validate_certs",
+            "heartbeat_timeout",
+            "state_file",
+            "colour",
+            "from",
+        ]
+    )
 
 
 def test_what_is_required_is_named_with_its_variable():
@@ -88,23 +118,26 @@ def test_what_is_required_is_named_with_its_variable():
     ]
 
 
-@pytest.mark.parametrize("args, words", [
-    ({"base_url": "https://me:secret@host"}, "user name or password"),
-    ({"base_url": "ftp://host"}, "is no URL with https://"),
-    ({"base_url": "https://host:99999"}, "is no URL"),
-    ({"base_url": "https://host?x=1"}, "query"),
-    ({"base_url": "https://host/api/ss"}, "leave it out"),
-    ({"base_url": "http://192.168.1.1"}, "clear text"),
-    ({"api_key": [KEY]}, "api_key: the value is not a text"),
-    ({"api_key": KEY + "\u00fc"}, "only printable ASCII"),
-    ({"timeout": 4000}, "timeout: 4000 is not a number of seconds above 0 and up to 3600"),
-    ({"timeout": True}, "timeout: True is not a number"),
-    ({"timeout": "nan"}, "timeout: "),
-    ({"events": ["Project Updated"]}, "events[0]: 'Project Updated' is no name of an event"),
-    ({"projects": [PROJECT, 5]}, "projects[1]: 5 is not a text"),
-    ({"projects": [PROJECT, "x"]}, "projects[1]: 'x' is not an id"),
-    ({"state_file": "/nowhere/state"}, "folder that does not exist"),
-])
+@pytest.mark.parametrize(
+    "args, words",
+    [
+        ({"base_url": "https://me:secret@host"}, "user name or password"),
+        ({"base_url": "ftp://host"}, "is no URL with https://"),
+        ({"base_url": "https://host:99999"}, "is no URL"),
+        ({"base_url": "https://host?x=1"}, "query"),
+        ({"base_url": "https://host/api/ss"}, "leave it out"),
+        ({"base_url": "http://192.168.1.1"}, "clear text"),
+        ({"api_key": [KEY]}, "api_key: the value is not a text"),
+        ({"api_key": KEY + "\u00fc"}, "only printable ASCII"),
+        ({"timeout": 4000}, "timeout: 4000 is not a number of seconds above 0 and up to 3600"),
+        ({"timeout": True}, "timeout: True is not a number"),
+        ({"timeout": "nan"}, "timeout: "),
+        ({"events": ["Project Updated"]}, "events[0]: 'Project Updated' is no name of an event"),
+        ({"projects": [PROJECT, 5]}, "projects[1]: 5 is not a text"),
+        ({"projects": [PROJECT, "x"]}, "projects[1]: 'x' is not an id"),
+        ({"state_file": "/nowhere/state"}, "folder that does not exist"),
+    ],
+)
 def test_a_mistake_says_what_is_wrong(args, words):
     found = mistakes(**{**GOOD, **args})
     assert len(found) == 1 and words in found[0]
@@ -125,8 +158,11 @@ def test_polling_knows_three_events():
 @pytest.mark.parametrize("source", SOURCES)
 def test_the_documentation_says_what_the_schema_says(source):
     tree = ast.parse((PLUGINS / "event_source" / (source + ".py")).read_text(encoding="utf-8"))
-    constants = {node.targets[0].id: node.value for node in tree.body
-                 if isinstance(node, ast.Assign) and node.targets[0].id in ("DOCUMENTATION", "EXAMPLES")}
+    constants = {
+        node.targets[0].id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and node.targets[0].id in ("DOCUMENTATION", "EXAMPLES")
+    }
     documented = yaml.safe_load(ast.literal_eval(constants["DOCUMENTATION"]))["options"]
     schema = json.loads(schema_of(source).read_text(encoding="utf-8"))
     kinds = {"str": "string", "path": "string", "bool": "boolean", "float": "number", "list": "array"}

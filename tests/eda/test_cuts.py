@@ -11,9 +11,9 @@ import random
 
 import aiohttp
 import pytest
-
 from attackforge_retest_eda import service, stream
 from attackforge_retest_eda.errors import Refused
+
 from tests.eda.conftest import Source
 from tests.eda.rough import KEY, PROJECT, Rough
 from tests.sandbox import certificates
@@ -46,8 +46,13 @@ def test_fifty_cuts_lose_nothing_and_repeat_nothing(seed, tmp_path):
 
     async def play(rough):
         # Events may be dated half a minute back, so "now" would leave out some of the first.
-        args = {"base_url": rough.url, "api_key": KEY, "state_file": str(tmp_path / "state"), "projects": [PROJECT],
-                "from": "2026-01-01"}
+        args = {
+            "base_url": rough.url,
+            "api_key": KEY,
+            "state_file": str(tmp_path / "state"),
+            "projects": [PROJECT],
+            "from": "2026-01-01",
+        }
         if tls:
             args["ca_path"] = str(tmp_path / "ca.pem")
         while rough.cuts < CUTS:
@@ -141,6 +146,6 @@ def test_an_error_without_an_id_is_the_answer():
 
 
 def test_what_is_nested_too_deep_is_left_out():
-    deep = "%s{}%s" % ('{"method": ' * 200, "}" * 200)
-    assert stream._messages('[%s, {"method": "heartbeat"}]' % deep) == [{"method": "heartbeat"}]
+    deep = "{}{{}}{}".format('{"method": ' * 200, "}" * 200)
+    assert stream._messages(f'[{deep}, {{"method": "heartbeat"}}]') == [{"method": "heartbeat"}]
     assert stream._messages("[" * 100000) == []

@@ -12,9 +12,9 @@ import logging
 import random
 
 import pytest
-
 from attackforge_retest_eda import service, stream
 from attackforge_retest_eda.errors import AttackForgeError, Refused
+
 from tests.eda.conftest import HEARTBEAT, Source, act, log_of
 from tests.sandbox.control import Sandbox
 
@@ -87,6 +87,7 @@ def test_events_of_other_projects_are_left_out(sandbox):
 
 def test_heartbeats_are_answered(sandbox):
     """The sandbox cuts whoever leaves two heartbeats unanswered."""
+
     async def play():
         async with source(sandbox) as events:
             await connected(sandbox, events)
@@ -120,6 +121,7 @@ def test_heartbeats_are_answered_while_the_rules_are_busy(sandbox):
 
 def stream_settings(sandbox, **more):
     from attackforge_retest_eda import arguments
+
     from tests.eda.conftest import PLUGINS
 
     args = {"base_url": sandbox.url, "api_key": sandbox.key, **more}
@@ -172,8 +174,9 @@ def test_subscribing_that_is_not_answered_is_tried_again(sandbox, monkeypatch):
     asyncio.run(play())
 
 
-@pytest.mark.parametrize("fault", [
-    ("status", {"code": 503}), ("status", {"code": 429}), ("close", {}), ("hang", {"seconds": 0.2})])
+@pytest.mark.parametrize(
+    "fault", [("status", {"code": 503}), ("status", {"code": 429}), ("close", {}), ("hang", {"seconds": 0.2})]
+)
 def test_trouble_at_the_start_is_waited_out(sandbox, fault):
     sandbox.fault(fault[0], "Events", **fault[1])
 
@@ -187,7 +190,8 @@ def test_trouble_at_the_start_is_waited_out(sandbox, fault):
 
 
 REFUSALS = [
-    ("status", {"code": 401}, "not granted"), ("status", {"code": 403}, "not granted"),
+    ("status", {"code": 401}, "not granted"),
+    ("status", {"code": 403}, "not granted"),
     ("status", {"code": 404}, "attackforge.retest.rounds does without"),
     ("redirect", {"url": "https://elsewhere.example.com/"}, "the key must not travel"),
     ("redirect", {"url": "/login", "code": 307}, "the key must not travel"),
@@ -230,8 +234,9 @@ def test_a_refusal_later_is_waited_out(sandbox, kind, parameters, words, caplog)
     assert sandbox.key not in caplog.text
 
 
-@pytest.mark.parametrize("grants, told", [
-    ("error", "access to project-retest-completed"), ("left_out", "left them out")])
+@pytest.mark.parametrize(
+    "grants, told", [("error", "access to project-retest-completed"), ("left_out", "left them out")]
+)
 def test_an_event_that_is_not_granted_is_named(sandbox, grants, told):
     sandbox.switch(event_grants=grants, event_withheld="project-retest-completed")
 
@@ -394,7 +399,8 @@ def test_fifty_cuts_and_some_restarts(sandbox, seed, tmp_path):
     """Ten random cuts each: some with nothing told, some in the middle, some while it is away, some with a restart."""
     dice = random.Random(seed)
     sandbox.switch(
-        event_replay=dice.choice(["inclusive", "exclusive"]), event_timestamps=dice.choice(["as_done", "equal"]))
+        event_replay=dice.choice(["inclusive", "exclusive"]), event_timestamps=dice.choice(["as_done", "equal"])
+    )
     sandbox.script([{"fault": "cut", "after": dice.randrange(4)} for _count in range(10)])
     state, got, expected = str(tmp_path / "state.json"), [], []
 
@@ -434,6 +440,7 @@ def test_fifty_cuts_and_some_restarts(sandbox, seed, tmp_path):
 
 def test_a_private_ca_is_trusted_when_it_is_given():
     with Sandbox(tls=True, switches={"event_heartbeat": HEARTBEAT}, prefix="/tenant") as sandbox:
+
         async def play(**more):
             async with source(sandbox, **more) as events:
                 await connected(sandbox, events)
@@ -455,6 +462,7 @@ def test_a_private_ca_is_trusted_when_it_is_given():
 @pytest.mark.parametrize("broken, kind", [("expired", Refused), ("wrong_host", Refused)])
 def test_a_bad_certificate_is_refused(broken, kind):
     with Sandbox(tls_broken=broken) as sandbox:
+
         async def play():
             async with source(sandbox, ca_path=sandbox.ca) as events:
                 return await events.ends()
@@ -466,6 +474,7 @@ def test_a_bad_certificate_is_refused(broken, kind):
 @pytest.mark.parametrize("checked", [True, False])
 def test_an_old_tls_is_never_spoken(checked, caplog):
     with Sandbox(tls_broken="old_version") as sandbox:
+
         async def play():
             async with source(sandbox, ca_path=sandbox.ca, validate_certs=checked):
                 await asyncio.sleep(0.5)

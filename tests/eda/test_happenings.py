@@ -8,13 +8,22 @@ from __future__ import annotations
 
 import json
 import random
-
 from datetime import datetime, timedelta, timezone
 
 import pytest
-
 from attackforge_retest_eda.happenings import (
-    MARGIN, MARKS, OVERLAP, Position, Step, event_of, event_of_step, fingerprint, news, projects_of, steps_of)
+    MARGIN,
+    MARKS,
+    OVERLAP,
+    Position,
+    Step,
+    event_of,
+    event_of_step,
+    fingerprint,
+    news,
+    projects_of,
+    steps_of,
+)
 
 START = datetime(2026, 12, 1, tzinfo=timezone.utc)
 NOW = START + timedelta(days=1)
@@ -35,24 +44,37 @@ def params(seconds=0, number=1, **more):
 
 def test_a_round_has_plain_names():
     told = params(
-        0, "2", status="Cancelled", retest_window={"start_date": "2026-12-01", "end_date": None},
-        vulnerabilities_in_scope=[{"title": "Injection", "id": "ABC", "alternate_id": "WEBAPP-1"}])
+        0,
+        "2",
+        status="Cancelled",
+        retest_window={"start_date": "2026-12-01", "end_date": None},
+        vulnerabilities_in_scope=[{"title": "Injection", "id": "ABC", "alternate_id": "WEBAPP-1"}],
+    )
     assert event_of("project-retest-cancelled", told) == {
         "name": "project-retest-cancelled",
         "timestamp": "2026-12-01T00:00:00.000Z",
         "retest": {
-            "project_id": PROJECT, "round": 2, "status": "cancelled",
-            "retesting_window_start": "2026-12-01T00:00:00.000Z", "retesting_window_end": None,
+            "project_id": PROJECT,
+            "round": 2,
+            "status": "cancelled",
+            "retesting_window_start": "2026-12-01T00:00:00.000Z",
+            "retesting_window_end": None,
             "vulnerabilities": [{"id": "abc", "alternate_id": "WEBAPP-1", "title": "Injection"}],
         },
         "payload": told,
     }
 
 
-@pytest.mark.parametrize("told", [
-    {}, {"data": None}, {"data": []}, {"timestamp": 5, "data": {"round": True, "vulnerabilities_in_scope": "x"}},
-    {"timestamp": "soon", "data": {"round": [], "retest_window": 3, "vulnerabilities_in_scope": [None, {"id": 4}]}},
-])
+@pytest.mark.parametrize(
+    "told",
+    [
+        {},
+        {"data": None},
+        {"data": []},
+        {"timestamp": 5, "data": {"round": True, "vulnerabilities_in_scope": "x"}},
+        {"timestamp": "soon", "data": {"round": [], "retest_window": 3, "vulnerabilities_in_scope": [None, {"id": 4}]}},
+    ],
+)
 def test_a_payload_that_nobody_documents_is_an_event_all_the_same(told):
     event = event_of(DONE, told)
     assert event["payload"] == told
@@ -62,13 +84,22 @@ def test_a_payload_that_nobody_documents_is_an_event_all_the_same(told):
 
 def test_another_event_has_no_round():
     assert event_of("vulnerability-updated", {"timestamp": at(0), "data": {"x": 1}}) == {
-        "name": "vulnerability-updated", "timestamp": at(0), "payload": {"timestamp": at(0), "data": {"x": 1}}}
+        "name": "vulnerability-updated",
+        "timestamp": at(0),
+        "payload": {"timestamp": at(0), "data": {"x": 1}},
+    }
 
 
-@pytest.mark.parametrize("data", [
-    {"project_id": PROJECT.upper()}, {"vulnerability_project_id": PROJECT}, {"project": {"id": PROJECT}},
-    {"projects": [{"id": PROJECT}]}, {"vulnerability_projects": [{"project_id": PROJECT}]},
-])
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"project_id": PROJECT.upper()},
+        {"vulnerability_project_id": PROJECT},
+        {"project": {"id": PROJECT}},
+        {"projects": [{"id": PROJECT}]},
+        {"vulnerability_projects": [{"project_id": PROJECT}]},
+    ],
+)
 def test_the_project_of_an_event_is_found_wherever_it_is(data):
     assert projects_of({"data": data}) == {PROJECT}
 
@@ -90,10 +121,15 @@ def test_a_round_is_recognised_though_its_replay_says_more():
     assert fingerprint(DONE, params(status="Completed")) == fingerprint(DONE, params(status="completed", more=1))
 
 
-@pytest.mark.parametrize("other", [
-    (DONE, params(0, 2)), (DONE, params(0.001)), ("project-retest-cancelled", params()),
-    (DONE, {**params(), "data": {"project_id": "other", "round": 1}}),
-])
+@pytest.mark.parametrize(
+    "other",
+    [
+        (DONE, params(0, 2)),
+        (DONE, params(0.001)),
+        ("project-retest-cancelled", params()),
+        (DONE, {**params(), "data": {"project_id": "other", "round": 1}}),
+    ],
+)
 def test_events_that_differ_are_two(other):
     assert fingerprint(DONE, params()) != fingerprint(*other)
 
@@ -210,10 +246,13 @@ def test_no_cut_loses_or_repeats_an_event(seed):
             position = Position.of_state(json.loads(json.dumps(position.as_state())))
             there = min(len(written), there + dice.randrange(4))
             resume = at((position.resume - START).total_seconds())
-            heard = [one for one in written[:there] if (
-                one[1]["timestamp"] > resume or inclusive and one[1]["timestamp"] == resume)]
+            heard = [
+                one
+                for one in written[:there]
+                if (one[1]["timestamp"] > resume or (inclusive and one[1]["timestamp"] == resume))
+            ]
         else:
-            heard, there = written[there:there + 1], min(len(written), there + 1)
+            heard, there = written[there : there + 1], min(len(written), there + 1)
         got += [one for one in heard if position.take(*one, NOW)]
     assert sorted(one[1]["data"]["round"] for one in got) == list(range(60))
 
@@ -233,7 +272,9 @@ def told(known, *rows):
 def test_a_history_is_read_whatever_its_spelling():
     history = [row("2", "REQUESTED", "b"), row(1, "Canceled"), row(None, "x"), row(3, None), "nonsense"]
     assert list(steps_of({"project_retesting_history": history})) == [
-        Step(1, "a", "cancelled"), Step(2, "b", "requested")]
+        Step(1, "a", "cancelled"),
+        Step(2, "b", "requested"),
+    ]
 
 
 @pytest.mark.parametrize("project", [{}, {"project_retesting_history": None}, {"project_retesting_history": {}}])
@@ -264,11 +305,23 @@ def test_a_number_that_is_given_again_is_another_round():
 
 
 def test_the_event_of_a_step_is_like_the_service_s():
-    there = row(2, "Completed", retesting_window_start="2026-12-01T02:00:00+02:00", retesting_round_vulnerabilities=[
-        {"vulnerability_id": "ABC", "vulnerability_alternate_id": "WEBAPP-1", "vulnerability_title": "Injection"}])
+    there = row(
+        2,
+        "Completed",
+        retesting_window_start="2026-12-01T02:00:00+02:00",
+        retesting_round_vulnerabilities=[
+            {"vulnerability_id": "ABC", "vulnerability_alternate_id": "WEBAPP-1", "vulnerability_title": "Injection"}
+        ],
+    )
     polled = event_of_step(PROJECT, Step(2, "a", "completed"), there, START)
-    pushed = event_of(DONE, params(
-        0, 2, retest_window={"start_date": at(0)},
-        vulnerabilities_in_scope=[{"id": "abc", "alternate_id": "WEBAPP-1", "title": "Injection"}]))
+    pushed = event_of(
+        DONE,
+        params(
+            0,
+            2,
+            retest_window={"start_date": at(0)},
+            vulnerabilities_in_scope=[{"id": "abc", "alternate_id": "WEBAPP-1", "title": "Injection"}],
+        ),
+    )
     assert {**polled, "payload": 0} == {**pushed, "payload": 0}
     assert polled["payload"] == there

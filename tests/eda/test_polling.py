@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-
 from types import SimpleNamespace
 
 import pytest
-
 from attackforge_retest_eda import service
 from attackforge_retest_eda.errors import Refused
+
 from tests.eda.conftest import Source, act
 
 TWO = ["WEBAPP-1", "WEBAPP-2"]
@@ -45,11 +44,16 @@ async def one_round(sandbox, rounds, end="complete_round"):
     await looked(sandbox, rounds)
 
 
-@pytest.mark.parametrize("switches", [
-    {}, {"history_rows": "per_action", "history_order": "shuffled"}, {"history_order": "newest_first"},
-    {"round_number_type": "string", "status_case": "upper", "cancelled_spelling": "Canceled", "wrapped": "no"},
-    {"round_numbering": "reused_after_cancel"},
-])
+@pytest.mark.parametrize(
+    "switches",
+    [
+        {},
+        {"history_rows": "per_action", "history_order": "shuffled"},
+        {"history_order": "newest_first"},
+        {"round_number_type": "string", "status_case": "upper", "cancelled_spelling": "Canceled", "wrapped": "no"},
+        {"round_numbering": "reused_after_cancel"},
+    ],
+)
 def test_the_life_of_rounds_is_told(sandbox, switches):
     sandbox.switch(**switches)
     again = switches.get("round_numbering") == "reused_after_cancel"
@@ -94,12 +98,22 @@ def test_events_can_be_chosen(sandbox):
     asyncio.run(play())
 
 
-@pytest.mark.parametrize("fault, parameters", [
-    ("status", {"code": 503}), ("status", {"code": 429, "headers": {"Retry-After": "0"}}), ("reset", {}), ("close", {}),
-    ("garbage", {}), ("truncated", {}), ("status", {"code": 403}), ("login_page", {}),
-    ("redirect", {"url": "https://elsewhere.example.com"}), ("replace", {"document": {"status": "Error"}}),
-    ("echo_key", {"code": 500}),
-])
+@pytest.mark.parametrize(
+    "fault, parameters",
+    [
+        ("status", {"code": 503}),
+        ("status", {"code": 429, "headers": {"Retry-After": "0"}}),
+        ("reset", {}),
+        ("close", {}),
+        ("garbage", {}),
+        ("truncated", {}),
+        ("status", {"code": 403}),
+        ("login_page", {}),
+        ("redirect", {"url": "https://elsewhere.example.com"}),
+        ("replace", {"document": {"status": "Error"}}),
+        ("echo_key", {"code": 500}),
+    ],
+)
 def test_trouble_later_is_waited_out(sandbox, fault, parameters, caplog):
     async def play():
         async with source(sandbox) as rounds:
@@ -116,11 +130,15 @@ def test_trouble_later_is_waited_out(sandbox, fault, parameters, caplog):
     assert sandbox.key not in caplog.text
 
 
-@pytest.mark.parametrize("fault, parameters, words", [
-    ("status", {"code": 401}, "not granted"), ("status", {"code": 404}, "cannot see it"),
-    ("redirect", {"url": "https://elsewhere.example.com"}, "the key must not travel"),
-    ("echo_key", {"code": 400}, "HTTP 400"),
-])
+@pytest.mark.parametrize(
+    "fault, parameters, words",
+    [
+        ("status", {"code": 401}, "not granted"),
+        ("status", {"code": 404}, "cannot see it"),
+        ("redirect", {"url": "https://elsewhere.example.com"}, "the key must not travel"),
+        ("echo_key", {"code": 400}, "HTTP 400"),
+    ],
+)
 def test_a_refusal_at_the_start_is_the_end(sandbox, fault, parameters, words):
     sandbox.fault(fault, "GetProjectById", **parameters)
 
@@ -185,10 +203,15 @@ def test_a_project_in_trouble_changes_nothing_for_the_others(sandbox):
     assert asked.count(sandbox.project_id) == 1 and asked.count(other) > 3
 
 
-@pytest.mark.parametrize("proxy, used", [
-    ("localhost:3128", "http://localhost:3128"), ("http://localhost:3128", "http://localhost:3128"),
-    ("https://proxy.example", "https://proxy.example"), (None, None),
-])
+@pytest.mark.parametrize(
+    "proxy, used",
+    [
+        ("localhost:3128", "http://localhost:3128"),
+        ("http://localhost:3128", "http://localhost:3128"),
+        ("https://proxy.example", "https://proxy.example"),
+        (None, None),
+    ],
+)
 def test_a_proxy_may_be_named_as_a_host_and_a_port(monkeypatch, proxy, used):
     for name in ("https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)

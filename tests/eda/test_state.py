@@ -10,7 +10,6 @@ import json
 import os
 
 import pytest
-
 from attackforge_retest_eda.errors import AttackForgeError
 from attackforge_retest_eda.happenings import Position
 from attackforge_retest_eda.state import StateFile
@@ -47,15 +46,23 @@ def test_a_failure_leaves_the_old_state(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ["state"]
 
 
-@pytest.mark.parametrize("content, words", [
-    ("", "cannot be read"), ("{", "cannot be read"), ("[]", "has not the form"), ("{}", "has not the form"),
-    (json.dumps({"source": "other", "version": 1, "state": {}}), "is not one of source"),
-    (json.dumps({"source": "source", "version": 2, "state": {}}), "is not one of source"),
-    (json.dumps({"source": "source", "version": 1, "state": {"since": 3}}), "has not the form"),
-    (json.dumps({"source": "source", "version": 1, "base_url": URL, "state": {"since": 3}}), "has not the form"),
-    (json.dumps({"source": "source", "version": 1, "base_url": "https://other.example", "state": {}}),
-     "what was seen of https://other.example, not of https://tenant.example"),
-])
+@pytest.mark.parametrize(
+    "content, words",
+    [
+        ("", "cannot be read"),
+        ("{", "cannot be read"),
+        ("[]", "has not the form"),
+        ("{}", "has not the form"),
+        (json.dumps({"source": "other", "version": 1, "state": {}}), "is not one of source"),
+        (json.dumps({"source": "source", "version": 2, "state": {}}), "is not one of source"),
+        (json.dumps({"source": "source", "version": 1, "state": {"since": 3}}), "has not the form"),
+        (json.dumps({"source": "source", "version": 1, "base_url": URL, "state": {"since": 3}}), "has not the form"),
+        (
+            json.dumps({"source": "source", "version": 1, "base_url": "https://other.example", "state": {}}),
+            "what was seen of https://other.example, not of https://tenant.example",
+        ),
+    ],
+)
 def test_another_file_is_an_error_and_stays(tmp_path, content, words):
     path = tmp_path / "state"
     path.write_text(content, encoding="utf-8")

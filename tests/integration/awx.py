@@ -14,7 +14,6 @@ import tempfile
 
 import ansible_runner
 import yaml
-
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from tests.integration.plays import BIN, ROOT, Plays
@@ -61,29 +60,54 @@ class Job:
             self._transmit(stream, playbook, folder, injected)
             stream.seek(0)
             done = subprocess.run(
-                [BIN / "ansible-runner", "worker", "--private-data-dir", self.worker], stdin=stream,
-                stdout=subprocess.PIPE, check=False, timeout=120, cwd=folder,
-                env={"PATH": "%s:/usr/bin:/bin" % BIN, "HOME": str(folder), "TMPDIR": str(folder / "tmp"),
-                     "LC_ALL": "C.UTF-8"})
+                [BIN / "ansible-runner", "worker", "--private-data-dir", self.worker],
+                stdin=stream,
+                stdout=subprocess.PIPE,
+                check=False,
+                timeout=120,
+                cwd=folder,
+                env={
+                    "PATH": f"{BIN}:/usr/bin:/bin",
+                    "HOME": str(folder),
+                    "TMPDIR": str(folder / "tmp"),
+                    "LC_ALL": "C.UTF-8",
+                },
+            )
         self.events = []
         result = ansible_runner.interface.run(
-            streamer="process", _input=io.BytesIO(done.stdout), quiet=True, ident=1,
-            private_data_dir=str(self.controller), event_handler=self.events.append, status_handler=self._keep)
+            streamer="process",
+            _input=io.BytesIO(done.stdout),
+            quiet=True,
+            ident=1,
+            private_data_dir=str(self.controller),
+            event_handler=self.events.append,
+            status_handler=self._keep,
+        )
         self.status = result.status
 
     def _transmit(self, stream, playbook, folder, injected):
         ansible_runner.interface.run(
-            streamer="transmit", _output=stream, ident=1, private_data_dir=str(self.controller), playbook=playbook,
-            suppress_env_files=True, fact_cache_type="",
-            envvars={"ANSIBLE_COLLECTIONS_PATH": Plays(folder).environment()["ANSIBLE_COLLECTIONS_PATH"],
-                     "ANSIBLE_RETRY_FILES_ENABLED": "False", "JOB_ID": "1", **injected})
+            streamer="transmit",
+            _output=stream,
+            ident=1,
+            private_data_dir=str(self.controller),
+            playbook=playbook,
+            suppress_env_files=True,
+            fact_cache_type="",
+            envvars={
+                "ANSIBLE_COLLECTIONS_PATH": Plays(folder).environment()["ANSIBLE_COLLECTIONS_PATH"],
+                "ANSIBLE_RETRY_FILES_ENABLED": "False",
+                "JOB_ID": "1",
+                **injected,
+            },
+        )
 
     def _write(self, playbook, answers, verbosity):
         shutil.copytree(ROOT / "playbooks", self.controller / "project")
         for folder in ("env", "inventory"):
             (self.controller / folder).mkdir()
         inventory = self.controller / "inventory/hosts"
-        inventory.write_text("#!/usr/bin/env python3\nprint('{\"_meta\": {\"hostvars\": {}}}')\n", encoding="utf-8")
+        inventory.write_text('#!/usr/bin/env python3\nprint(\'{"_meta": {"hostvars": {}}}\')\n', encoding="utf-8")
         inventory.chmod(0o700)
         arguments = ["-u root --diff"] + ["-" + verbosity * "v"] * (verbosity > 0)
         (self.controller / "env/cmdline").write_text(" ".join(arguments), encoding="utf-8")
@@ -97,8 +121,11 @@ class Job:
     @property
     def artifacts(self):
         """What set_stats left: AWX hands it to the next node of a workflow."""
-        found = [event["event_data"]["artifact_data"] for event in self.events
-                 if "artifact_data" in event.get("event_data", {})]
+        found = [
+            event["event_data"]["artifact_data"]
+            for event in self.events
+            if "artifact_data" in event.get("event_data", {})
+        ]
         return found[-1] if found else {}
 
     @property

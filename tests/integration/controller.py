@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 import threading
-
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
@@ -46,8 +45,14 @@ class Controller:
     def add(self, kind, /, **fields):
         number = 1 + sum(len(found) for found in self.objects.values())
         url = "/api/v2/%s/%d/" % (kind, number)
-        made = {"id": number, "url": url, "type": kind[:-1], "related": {"survey_spec": url + "survey_spec/"},
-                "summary_fields": {}, "scm_revision": ""}
+        made = {
+            "id": number,
+            "url": url,
+            "type": kind[:-1],
+            "related": {"survey_spec": url + "survey_spec/"},
+            "summary_fields": {},
+            "scm_revision": "",
+        }
         self.of(kind).append(dict(fields, **made))
         return self.of(kind)[-1]
 
@@ -92,7 +97,8 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             parts = urlsplit(self.path)
             code, answer = self.controller.answer(
-                self.command, parts.path, parse_qsl(parts.query), json.loads(body or b"{}"))
+                self.command, parts.path, parse_qsl(parts.query), json.loads(body or b"{}")
+            )
         data = b"" if answer is None else json.dumps(answer).encode()
         self.send_response(code)
         self.send_header("Content-Type", "application/json")

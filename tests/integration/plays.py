@@ -10,7 +10,6 @@ import json
 import os
 import subprocess
 import sys
-
 from pathlib import Path
 
 import yaml
@@ -42,7 +41,7 @@ class Run:
     def result(self, task, kind=None):
         """The last result of a task by its name."""
         found = [line for line in self.lines if line.get("task") == task and kind in (None, line["kind"])]
-        assert found, "no result of %r in:\n%s" % (task, self.output)
+        assert found, f"no result of {task!r} in:\n{self.output}"
         return found[-1]["result"]
 
     def results(self, task):
@@ -88,13 +87,14 @@ class Plays:
         path = self.folder / "inventory.yml"
         connection = {"process": "local", "module": "elsewhere"}[self.mode]
         facts = {"ansible_connection": connection, "ansible_python_interpreter": TARGET_PYTHON}
-        path.write_text(yaml.safe_dump({"all": {"hosts": {host: facts for host in hosts}}}), encoding="utf-8")
+        path.write_text(yaml.safe_dump({"all": {"hosts": dict.fromkeys(hosts, facts)}}), encoding="utf-8")
         return path
 
     def environment(self, **more):
         """The environment of a user who has exported where the sandbox is, and nothing else that matters."""
         clean = {
-            name: value for name, value in os.environ.items()
+            name: value
+            for name, value in os.environ.items()
             if not name.startswith(("ANSIBLE_", "ATTACKFORGE_")) and not name.lower().endswith("_proxy")
         }
         clean.update(
@@ -113,7 +113,8 @@ class Plays:
         )
         if self.sandbox is not None:
             clean.update(
-                ATTACKFORGE_BASE_URL=self.sandbox.url, ATTACKFORGE_API_KEY=self.sandbox.key,
+                ATTACKFORGE_BASE_URL=self.sandbox.url,
+                ATTACKFORGE_API_KEY=self.sandbox.key,
                 SANDBOX_CONTROL=self.sandbox.control,
             )
         clean.update({name: str(value) for name, value in more.items() if value is not None})
@@ -130,8 +131,17 @@ class Plays:
         path.write_text(play if isinstance(play, str) else yaml.safe_dump(play, sort_keys=False), encoding="utf-8")
         return path
 
-    def start(self, play, *arguments, check=False, diff=False, variables=None, hosts=("localhost",), environment=None,
-              inventory=None):
+    def start(
+        self,
+        play,
+        *arguments,
+        check=False,
+        diff=False,
+        variables=None,
+        hosts=("localhost",),
+        environment=None,
+        inventory=None,
+    ):
         """Start an ansible-playbook. Returns a function that waits for it and returns its Run."""
         path = play if isinstance(play, str) and "\n" not in play else self.write(play)
         self._count += 1
@@ -141,8 +151,13 @@ class Plays:
         if variables:
             command += ["-e", json.dumps(variables)]
         process = subprocess.Popen(
-            command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, env=self.environment(RESULTS_FILE=results, **(environment or {})),
+            command,
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=self.environment(RESULTS_FILE=results, **(environment or {})),
         )
 
         def wait(timeout=600):  # the end of what hangs; the longest plays take a minute

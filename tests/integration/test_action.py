@@ -11,11 +11,9 @@ import json
 import re
 import socket
 import threading
-
 from urllib.parse import urlsplit
 
 import pytest
-
 from ansible.release import __version__ as core
 
 from tests.integration.plays import Plays
@@ -43,32 +41,49 @@ TASKS = {
     "a rerun": request(),
     "a kept window, with a warning": request(retesting_window_start="2030-11-01"),
     "an unquoted date": request(retesting_window_start="2030-12-01 00:00:00+00:00"),
-    "aliases": {RETEST: {"project_id": PROJECT, "vulnerability_ids": [FIRST], "window_start": "2030-12-01",
-                         "window_end": "2030-12-07T22:00:00Z"}},
+    "aliases": {
+        RETEST: {
+            "project_id": PROJECT,
+            "vulnerability_ids": [FIRST],
+            "window_start": "2030-12-01",
+            "window_end": "2030-12-07T22:00:00Z",
+        }
+    },
     "an option and its alias": request(window_start="2030-12-01"),
-    "a list as a text": request(vulnerability_ids="%s,%s" % (FIRST, SECOND)),
+    "a list as a text": request(vulnerability_ids=f"{FIRST},{SECOND}"),
     "a number as a text": request(timeout="20", retries="1"),
     "a loop": {**request(vulnerability_ids=["{{ item }}"]), "loop": [FIRST, SECOND]},
-    "until": {**{INFO: {"project_id": PROJECT}}, "until": "out.rounds | length > 1", "register": "out", "retries": 2,
-              "delay": 0},
+    "until": {
+        INFO: {"project_id": PROJECT},
+        "until": "out.rounds | length > 1",
+        "register": "out",
+        "retries": 2,
+        "delay": 0,
+    },
     "no_log": {**request(), "no_log": True},
-    "module_defaults": {INFO: {}, "module_defaults": {
-        "group/attackforge.retest.attackforge": {"project_id": PROJECT, "timeout": 7}}},
+    "module_defaults": {
+        INFO: {},
+        "module_defaults": {"group/attackforge.retest.attackforge": {"project_id": PROJECT, "timeout": 7}},
+    },
     "the environment of a task": {INFO: {"project_id": PROJECT}, "environment": {"ATTACKFORGE_API_KEY": "another-key"}},
     "an environment that is no number": {INFO: {"project_id": PROJECT}, "environment": {"ATTACKFORGE_TIMEOUT": "soon"}},
     "a failed_when": {INFO: {"project_id": PROJECT}, "failed_when": True},
-    "several mistakes": request(project_id="abc", timeout=-1, retesting_window_end="2020-01-01", colour="red",
-                                state="wished"),
+    "several mistakes": request(
+        project_id="abc", timeout=-1, retesting_window_end="2020-01-01", colour="red", state="wished"
+    ),
     "not ready": request(vulnerability_ids=[OPEN]),
     "not in the project": request(project_id=PROJECT, vulnerability_ids=["0" * 24]),
     "another project": {INFO: {"project_id": "0" * 24}},
     "no connection": {INFO: {"project_id": PROJECT, "base_url": "http://127.0.0.1:9", "retries": 0}},
     "a CA that is not there": {INFO: {"project_id": PROJECT, "ca_path": "no-such-file.pem"}},
     "findings": {FINDINGS: {"project_id": PROJECT, "alternate_ids": ["webapp-1", "WEBAPP-99"]}},
-    "a note and a status": {MARK: {"project_id": PROJECT, "vulnerability_ids": [OPEN], "status": "retest",
-                                   "remediation_note": "Fixed."}, "diff": True},
-    "the same again": {MARK: {"project_id": PROJECT, "vulnerability_ids": [OPEN], "status": "retest",
-                              "remediation_note": "Fixed."}},
+    "a note and a status": {
+        MARK: {"project_id": PROJECT, "vulnerability_ids": [OPEN], "status": "retest", "remediation_note": "Fixed."},
+        "diff": True,
+    },
+    "the same again": {
+        MARK: {"project_id": PROJECT, "vulnerability_ids": [OPEN], "status": "retest", "remediation_note": "Fixed."}
+    },
     "a cancel": {RETEST: {"project_id": PROJECT, "state": "cancelled", "round": 2}, "diff": True},
 }
 
@@ -143,7 +158,8 @@ def test_each_case_comes_to_the_same_result(both):
     assert process.rc == module.rc == 0, process.output + module.output
     for name in TASKS:
         assert [line["kind"] for line in process.lines if line.get("task") == name] == [
-            line["kind"] for line in module.lines if line.get("task") == name], name
+            line["kind"] for line in module.lines if line.get("task") == name
+        ], name
         assert list(map(normalised, process.results(name))) == list(map(normalised, module.results(name))), name
 
 
@@ -151,10 +167,17 @@ def test_each_case_comes_to_the_same_result(both):
 def test_the_hosts_of_a_play_take_turns_where_they_ask_for_the_same(plays, sandbox, strategy):
     """Without run_once: each reads the history after the one before it has asked, not at the same moment."""
     sandbox.fault("slow", "GetProjectById", seconds=0.4, times=-1)
-    run = plays.ok([{
-        "hosts": "all", "gather_facts": False, "strategy": strategy,
-        "tasks": [{"name": "task", **request(), "delegate_to": "localhost"}],
-    }], hosts=["web%d" % number for number in range(1, 6)])
+    run = plays.ok(
+        [
+            {
+                "hosts": "all",
+                "gather_facts": False,
+                "strategy": strategy,
+                "tasks": [{"name": "task", **request(), "delegate_to": "localhost"}],
+            }
+        ],
+        hosts=["web%d" % number for number in range(1, 6)],
+    )
     assert [row["method"] for row in sandbox.log()].count("RequestNewProjectRetest") == 1
     assert sorted(result["changed"] for result in run.results("task")) == [False] * 4 + [True]
 
@@ -179,8 +202,14 @@ def test_a_task_that_takes_too_long_is_ended_by_ansible(both):
 def test_async_runs_in_the_background(both):
     tasks = [
         {"name": "start", INFO: {"project_id": PROJECT}, "async": 60, "poll": 0, "register": "job"},
-        {"name": "wait", "ansible.builtin.async_status": {"jid": "{{ job.ansible_job_id }}"}, "register": "done",
-         "until": "done is finished", "retries": 60, "delay": 0.5},
+        {
+            "name": "wait",
+            "ansible.builtin.async_status": {"jid": "{{ job.ansible_job_id }}"},
+            "register": "done",
+            "until": "done is finished",
+            "retries": 60,
+            "delay": 0.5,
+        },
         {"name": "start and wait", INFO: {"project_id": PROJECT}, "async": 60, "poll": 1},
     ]
     process, module = both(tasks)
@@ -202,7 +231,8 @@ def test_a_task_on_another_host_runs_there(tmp_path, sandbox):
     inventory = tmp_path / "hosts"
     inventory.write_text(
         "localhost ansible_connection=local\n"
-        "bastion ansible_connection=elsewhere ansible_python_interpreter=/no/such/python\n")
+        "bastion ansible_connection=elsewhere ansible_python_interpreter=/no/such/python\n"
+    )
     tasks = [{"name": "task", INFO: {"project_id": PROJECT}, "delegate_to": "bastion"}]
     assert Plays(tmp_path, sandbox).run(tasks, inventory=inventory).rc != 0
     assert not sandbox.log()

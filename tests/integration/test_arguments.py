@@ -16,8 +16,12 @@ pytestmark = pytest.mark.every_core
 
 PROJECT = "66333e1d110ab5acf8a4354e"
 WEBAPP_1 = "6639508f50523053f459d29f"
-GOOD = dict(project_id=PROJECT, vulnerability_ids=[WEBAPP_1], retesting_window_start="2030-12-01",
-            retesting_window_end="2030-12-08")
+GOOD = dict(
+    project_id=PROJECT,
+    vulnerability_ids=[WEBAPP_1],
+    retesting_window_start="2030-12-01",
+    retesting_window_end="2030-12-08",
+)
 START, END = "retesting_window_start", "retesting_window_end"
 MARK = dict(project_id=PROJECT, vulnerability_ids=[WEBAPP_1])
 
@@ -41,8 +45,11 @@ CASES = {
     "a start that is not in the calendar": ("retest", dict(GOOD, retesting_window_start="2030-02-30"), START),
     "an end before the start": ("retest", dict(GOOD, retesting_window_end="2030-11-30"), END),
     "an end at the start": ("retest", dict(GOOD, retesting_window_end="2030-12-01"), END),
-    "an end that is over": ("retest", dict(
-        GOOD, retesting_window_start="2020-01-01", retesting_window_end="2020-01-02"), END),
+    "an end that is over": (
+        "retest",
+        dict(GOOD, retesting_window_start="2020-01-01", retesting_window_end="2020-01-02"),
+        END,
+    ),
     "a span of nothing": ("retest", dict(GOOD, retesting_window_end="+0d"), END),
     "a span beyond all calendars": ("retest", dict(GOOD, retesting_window_end="+999999999999w"), END),
     "an unknown state": ("retest", dict(GOOD, state="wished"), "state"),
@@ -81,11 +88,30 @@ CASES = {
     "a wait of no time": ("retest_info", dict(project_id=PROJECT, wait=True, wait_timeout=0), "wait_timeout"),
 }
 ALL_AT_ONCE = dict(
-    project_id="abc", vulnerability_ids=["x", WEBAPP_1, "y"], retesting_window_start="soon", colour="red",
-    retesting_window_end="2020-01-01", timeout=-1, retries=99, base_url="http://tenant.attackforge.com",
-    on_window_change="shrug", api_key="two\nlines-of-a-key")
-ALL_NAMED = ("project_id", "vulnerability_ids[0]", "vulnerability_ids[2]", START, END, "colour", "timeout", "retries",
-             "base_url", "on_window_change", "api_key")
+    project_id="abc",
+    vulnerability_ids=["x", WEBAPP_1, "y"],
+    retesting_window_start="soon",
+    colour="red",
+    retesting_window_end="2020-01-01",
+    timeout=-1,
+    retries=99,
+    base_url="http://tenant.attackforge.com",
+    on_window_change="shrug",
+    api_key="two\nlines-of-a-key",
+)
+ALL_NAMED = (
+    "project_id",
+    "vulnerability_ids[0]",
+    "vulnerability_ids[2]",
+    START,
+    END,
+    "colour",
+    "timeout",
+    "retries",
+    "base_url",
+    "on_window_change",
+    "api_key",
+)
 
 
 @pytest.fixture(scope="module", name="runs")
@@ -96,8 +122,10 @@ def fixture_runs(tmp_path_factory, running_sandbox):
     tasks = [task(name, module, **options) for name, (module, options, _option) in CASES.items()]
     tasks.append(task("all at once", "retest", **ALL_AT_ONCE))
     found = {}
-    waits = {mode: Plays(tmp_path_factory.mktemp(mode), running_sandbox, mode).start(tasks, "-vvv")
-             for mode in ("process", "module")}
+    waits = {
+        mode: Plays(tmp_path_factory.mktemp(mode), running_sandbox, mode).start(tasks, "-vvv")
+        for mode in ("process", "module")
+    }
     for mode, wait in waits.items():
         found[mode] = wait(600)
         assert found[mode].rc == 0, found[mode].output
@@ -114,7 +142,7 @@ def message(run, name):
 @pytest.mark.parametrize("name", CASES)
 def test_a_mistake_names_its_option(runs, name):
     told = message(runs[0]["process"], name)
-    assert re.search(r"(?<!\w)%s(?!\w)" % re.escape(CASES[name][2]), told)
+    assert re.search(rf"(?<!\w){re.escape(CASES[name][2])}(?!\w)", told)
     assert "should not have happened" not in told
     assert "othing was sent" in runs[0]["process"].result(name)["msg"]
 
@@ -139,23 +167,28 @@ def test_there_is_no_traceback_and_no_key(runs, mode):
     assert "Traceback" not in runs[0][mode].output
     told = [message(runs[0][mode], name) for name in [*CASES, "all at once"]]
     results = [str(dict(line["result"], msg="", invocation="")) for line in runs[0][mode].lines]
-    keys = [str(line["result"].get("invocation", {}).get("module_args", {}).get("api_key")) for line in
-            runs[0][mode].lines]
+    keys = [
+        str(line["result"].get("invocation", {}).get("module_args", {}).get("api_key")) for line in runs[0][mode].lines
+    ]
     for word in ("lines-of-a-key", "read-from-a-file", "hush-hush", "ключ"):
         assert not [text for text in told + results + keys if word in text]
 
 
 @pytest.mark.parametrize("mode", ["process", "module"])
 def test_where_the_service_is_may_stand_in_the_environment(tmp_path, mode):
-    run = Plays(tmp_path, None, mode).ok([
-        task("neither", "retest", **GOOD), task("no key", "retest", **GOOD, base_url="https://127.0.0.1:1"),
-        task("no service", "retest", **GOOD, api_key="a-key")])
+    run = Plays(tmp_path, None, mode).ok(
+        [
+            task("neither", "retest", **GOOD),
+            task("no key", "retest", **GOOD, base_url="https://127.0.0.1:1"),
+            task("no service", "retest", **GOOD, api_key="a-key"),
+        ]
+    )
     told = {name: run.result(name)["msg"] for name in ("neither", "no key", "no service")}
     assert told == {
         "neither": "missing required arguments: api_key, base_url (the environment may hold base_url as "
-                   "ATTACKFORGE_BASE_URL, api_key as ATTACKFORGE_API_KEY). Nothing was sent.",
+        "ATTACKFORGE_BASE_URL, api_key as ATTACKFORGE_API_KEY). Nothing was sent.",
         "no key": "missing required arguments: api_key (the environment may hold api_key as ATTACKFORGE_API_KEY). "
-                  "Nothing was sent.",
+        "Nothing was sent.",
         "no service": "missing required arguments: base_url (the environment may hold base_url as "
-                      "ATTACKFORGE_BASE_URL). Nothing was sent.",
+        "ATTACKFORGE_BASE_URL). Nothing was sent.",
     }

@@ -42,8 +42,13 @@ def run(*command, **environment):
     clean = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
     clean.pop("PYTHONPATH", None)
     done = subprocess.run(
-        [str(word) for word in command], env={**clean, "ANSIBLE_NOCOLOR": "1", **environment},
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+        [str(word) for word in command],
+        env={**clean, "ANSIBLE_NOCOLOR": "1", **environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout
     return done.stdout
@@ -69,9 +74,10 @@ def fixture_files(path):
 
 def test_it_holds_what_is_expected_and_nothing_else(files):
     strange = [
-        str(file) for file in files
+        str(file)
+        for file in files
         if (EXPECTED.get(file.parts[0], set()) is None) != (len(file.parts) == 1)
-        or len(file.parts) > 1 and file.suffix not in EXPECTED.get(file.parts[0], set())
+        or (len(file.parts) > 1 and file.suffix not in EXPECTED.get(file.parts[0], set()))
     ]
     assert not strange
 
@@ -100,14 +106,23 @@ def test_its_links_lead_somewhere(path, files):
 
 
 def test_it_verifies_against_its_own_checksums(path):
-    run(BIN / "ansible-galaxy", "collection", "verify", "--offline", "-p", path, "attackforge.retest",
-        ANSIBLE_COLLECTIONS_PATH=str(path))
+    run(
+        BIN / "ansible-galaxy",
+        "collection",
+        "verify",
+        "--offline",
+        "-p",
+        path,
+        "attackforge.retest",
+        ANSIBLE_COLLECTIONS_PATH=str(path),
+    )
 
 
 def test_its_modules_are_documented(path):
     for module in sorted(file.stem for file in (ROOT / "plugins/modules").glob("*.py")):
-        text = run(BIN / "ansible-doc", "-t", "module", f"attackforge.retest.{module}",
-                   ANSIBLE_COLLECTIONS_PATH=str(path))
+        text = run(
+            BIN / "ansible-doc", "-t", "module", f"attackforge.retest.{module}", ANSIBLE_COLLECTIONS_PATH=str(path)
+        )
         assert f"attackforge.retest.{module}" in text.splitlines()[0]
         assert str(path) in text, "this is the documentation of another copy"
         assert "= project_id" in text
@@ -115,5 +130,6 @@ def test_its_modules_are_documented(path):
 
 def test_its_roles_are_documented(path):
     for role in sorted(folder.name for folder in (ROOT / "roles").iterdir()):
-        assert role in run(BIN / "ansible-doc", "-t", "role", f"attackforge.retest.{role}",
-                           ANSIBLE_COLLECTIONS_PATH=str(path))
+        assert role in run(
+            BIN / "ansible-doc", "-t", "role", f"attackforge.retest.{role}", ANSIBLE_COLLECTIONS_PATH=str(path)
+        )

@@ -12,12 +12,11 @@ import shlex
 
 import pytest
 import yaml
-
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.attackforge.retest.plugins.module_utils.module import CONNECTION_SPEC
 from jinja2 import StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from ansible_collections.attackforge.retest.plugins.module_utils.module import CONNECTION_SPEC
 from tests.integration.awx import AWX, object_of
 from tests.integration.controller import Controller
 from tests.integration.plays import ROOT, Plays
@@ -26,12 +25,16 @@ from tests.tools.awx_collection import collections
 
 KEY = "Zq7X+core/X7qZ"
 TEMPLATES = ["request", "gate", "cancel"]
-NAMES = {"request": "AttackForge retest request", "gate": "AttackForge release gate",
-         "cancel": "AttackForge retest cancel"}
+NAMES = {
+    "request": "AttackForge retest request",
+    "gate": "AttackForge release gate",
+    "cancel": "AttackForge retest cancel",
+}
 ROLES = {"request": "attackforge_retest", "gate": "attackforge_retest_gate", "cancel": "attackforge_retest"}
 # What AWX takes for a playbook when it lists those of a project.
-PLAYBOOK = re.compile(r"^\s*?-?\s*?(?:hosts|(ansible\.builtin\.)?include|(ansible\.builtin\.)?import_playbook):",
-                      re.MULTILINE)
+PLAYBOOK = re.compile(
+    r"^\s*?-?\s*?(?:hosts|(ansible\.builtin\.)?include|(ansible\.builtin\.)?import_playbook):", re.MULTILINE
+)
 # The type of an answer by the type of its question, and of a default.
 ANSWERS = {"text": str, "textarea": str, "multiplechoice": str, "multiselect": list, "integer": int, "float": float}
 
@@ -43,7 +46,7 @@ def commands():
 
 
 def command(name):
-    found, = (words[1:] for words in commands() if words[0] == name)
+    (found,) = (words[1:] for words in commands() if words[0] == name)
     return found
 
 
@@ -55,12 +58,22 @@ def fixture_applied(tmp_path_factory):
     with Controller() as controller:
         organization = controller.add("organizations", name="Default")
         controller.add("job_templates", name="Patch rollout", organization=organization["id"])
-        runs = [plays.ok(
-            ROOT / playbook, "-vvvv", *arguments,
-            environment={"ANSIBLE_COLLECTIONS_PATH": collections(), "ANSIBLE_PIPELINING": "true",
-                         "CONTROLLER_HOST": controller.url, "CONTROLLER_OAUTH_TOKEN": controller.token,
-                         "ATTACKFORGE_BASE_URL": "https://tenant.attackforge.com", "ATTACKFORGE_API_KEY": KEY},
-        ) for _time in range(2)]
+        runs = [
+            plays.ok(
+                ROOT / playbook,
+                "-vvvv",
+                *arguments,
+                environment={
+                    "ANSIBLE_COLLECTIONS_PATH": collections(),
+                    "ANSIBLE_PIPELINING": "true",
+                    "CONTROLLER_HOST": controller.url,
+                    "CONTROLLER_OAUTH_TOKEN": controller.token,
+                    "ATTACKFORGE_BASE_URL": "https://tenant.attackforge.com",
+                    "ATTACKFORGE_API_KEY": KEY,
+                },
+            )
+            for _time in range(2)
+        ]
     return controller, runs
 
 
@@ -76,12 +89,27 @@ def options_of(role):
 
 def test_it_is_applied_and_a_rerun_only_writes_the_secret_again(applied):
     controller, (first, second) = applied
-    assert first.changed() == ["Credential type", "Credential", "Execution environment", "Project", "Inventory",
-                               "Job templates", "Workflow"]
+    assert first.changed() == [
+        "Credential type",
+        "Credential",
+        "Execution environment",
+        "Project",
+        "Inventory",
+        "Job templates",
+        "Workflow",
+    ]
     assert second.changed() == ["Credential"]
     assert {kind: len(found) for kind, found in controller.objects.items()} == {
-        "organizations": 1, "credential_types": 1, "credentials": 1, "execution_environments": 1, "projects": 1,
-        "inventories": 1, "job_templates": 4, "workflow_job_templates": 1, "workflow_job_template_nodes": 2}
+        "organizations": 1,
+        "credential_types": 1,
+        "credentials": 1,
+        "execution_environments": 1,
+        "projects": 1,
+        "inventories": 1,
+        "job_templates": 4,
+        "workflow_job_templates": 1,
+        "workflow_job_template_nodes": 2,
+    }
 
 
 def test_the_key_is_where_it_belongs_and_in_no_output(applied):
@@ -93,8 +121,13 @@ def test_the_key_is_where_it_belongs_and_in_no_output(applied):
 
 
 def test_without_the_environment_nothing_is_sent(tmp_path):
-    run = Plays(tmp_path).run(AWX / "configure.yml", environment={
-        "ANSIBLE_COLLECTIONS_PATH": collections(), "ATTACKFORGE_BASE_URL": "https://tenant.attackforge.com"})
+    run = Plays(tmp_path).run(
+        AWX / "configure.yml",
+        environment={
+            "ANSIBLE_COLLECTIONS_PATH": collections(),
+            "ATTACKFORGE_BASE_URL": "https://tenant.attackforge.com",
+        },
+    )
     assert run.rc == 2 and "Export ATTACKFORGE_API_KEY." in run.output and "Credential type" not in run.output
 
 
@@ -107,7 +140,7 @@ def test_the_page_names_what_is_there(controller):
     known = fragment.read_text(encoding="utf-8") + str(CONNECTION_SPEC)
     exported = {words[1].partition("=")[0] for words in commands() if words[0] == "export"}
     assert {"CONTROLLER_HOST", "ATTACKFORGE_API_KEY"} < exported
-    assert all(re.search(r"\b%s\b" % name, known) for name in exported)
+    assert all(re.search(rf"\b{name}\b", known) for name in exported)
     page = text_of("docs/awx.md")
     assert all((ROOT / path).exists() for path in re.findall(r"docs/awx/[\w./-]*\w", page))
     variables = re.compile(r"\battackforge_awx_(?!templates\b)\w+")
@@ -135,20 +168,24 @@ def test_it_injects_into_the_environment_alone_and_only_what_it_has(controller):
     values = {field["id"]: "the " + field["id"] for field in kind["inputs"]["fields"]}
     sandbox = ImmutableSandboxedEnvironment(undefined=StrictUndefined)
     assert {name: sandbox.from_string(text).render(values) for name, text in kind["injectors"]["env"].items()} == {
-        CONNECTION_SPEC[name]["fallback"][1][0]: "the " + name for name in ("base_url", "api_key")}
+        CONNECTION_SPEC[name]["fallback"][1][0]: "the " + name for name in ("base_url", "api_key")
+    }
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_a_job_template_runs_a_playbook_of_the_project_with_the_credential(controller, name):
     template = controller.named("job_templates", NAMES[name])
     assert template["playbook"] == name + ".yml"
-    for field, kind in (("project", "projects"), ("inventory", "inventories"),
-                        ("execution_environment", "execution_environments")):
+    for field, kind in (
+        ("project", "projects"),
+        ("inventory", "inventories"),
+        ("execution_environment", "execution_environments"),
+    ):
         assert template[field] == controller.named(kind, "AttackForge")["id"]
     assert template["credentials"] == [controller.named("credentials", "AttackForge")["id"]]
     text = (ROOT / "playbooks" / template["playbook"]).read_text(encoding="utf-8")
     assert PLAYBOOK.search(text), "AWX does not list it"
-    assert "name: attackforge.retest.%s\n" % ROLES[name] in text
+    assert f"name: attackforge.retest.{ROLES[name]}\n" in text
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
@@ -156,8 +193,11 @@ def test_nobody_can_send_the_key_elsewhere(controller, name):
     """Who may only launch must not be able to say a base URL."""
     template = controller.named("job_templates", NAMES[name])
     assert template["ask_variables_on_launch"] is False and template["survey_enabled"] is True
-    assert not [question for question in template["survey_spec"]["spec"]
-                if question["variable"].endswith(("_base_url", "_api_key"))]
+    assert not [
+        question
+        for question in template["survey_spec"]["spec"]
+        if question["variable"].endswith(("_base_url", "_api_key"))
+    ]
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
@@ -170,8 +210,17 @@ def test_a_survey_is_one_that_awx_takes_and_the_role_understands(controller, nam
     for question in survey["spec"]:
         option = options[question["variable"]]
         assert {"variable", "question_name", "question_description", "type", "required"} <= set(question)
-        assert set(question) <= {"variable", "question_name", "question_description", "type", "required", "default",
-                                 "choices", "min", "max"}
+        assert set(question) <= {
+            "variable",
+            "question_name",
+            "question_description",
+            "type",
+            "required",
+            "default",
+            "choices",
+            "min",
+            "max",
+        }
         assert question["type"] in ANSWERS and isinstance(question["required"], bool)
         assert all(isinstance(question.get(limit, 0), int) for limit in ("min", "max"))
         assert ("choices" in question) == question["type"].startswith("multi")
@@ -188,27 +237,46 @@ PROJECT = "66333e1d110ab5acf8a4354e"
 SAID = {
     "request": [
         {"attackforge_retest_project_id": PROJECT, "attackforge_retest_select": '{"tags": ["release-2026.12"]}'},
-        {"attackforge_retest_project_id": PROJECT, "attackforge_retest_select": '{"alternate_ids": ["WEBAPP-1"]}',
-         "attackforge_retest_release": "2026.12", "attackforge_retest_window_start": "+2d",
-         "attackforge_retest_window_days": 5, "attackforge_retest_on_window_change": "replace"},
+        {
+            "attackforge_retest_project_id": PROJECT,
+            "attackforge_retest_select": '{"alternate_ids": ["WEBAPP-1"]}',
+            "attackforge_retest_release": "2026.12",
+            "attackforge_retest_window_start": "+2d",
+            "attackforge_retest_window_days": 5,
+            "attackforge_retest_on_window_change": "replace",
+        },
     ],
     "gate": [
         {"attackforge_retest_gate_project_id": PROJECT},
-        {"attackforge_retest_gate_project_id": PROJECT, "attackforge_retest_gate_round": 2,
-         "attackforge_retest_gate_ignore_priorities": ["Low", "Info"]},
+        {
+            "attackforge_retest_gate_project_id": PROJECT,
+            "attackforge_retest_gate_round": 2,
+            "attackforge_retest_gate_ignore_priorities": ["Low", "Info"],
+        },
     ],
-    "cancel": [{"attackforge_retest_project_id": PROJECT},
-               {"attackforge_retest_project_id": PROJECT, "attackforge_retest_round": 2}],
+    "cancel": [
+        {"attackforge_retest_project_id": PROJECT},
+        {"attackforge_retest_project_id": PROJECT, "attackforge_retest_round": 2},
+    ],
 }
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_answers_satisfy_the_survey_and_the_role(controller, name):
-    questions = {question["variable"]: question
-                 for question in controller.named("job_templates", NAMES[name])["survey_spec"]["spec"]}
-    validator = ArgumentSpecValidator({key: {
-        word: value for word, value in option.items() if word in ("type", "elements", "required", "choices", "no_log")
-    } for key, option in options_of(ROLES[name]).items()})
+    questions = {
+        question["variable"]: question
+        for question in controller.named("job_templates", NAMES[name])["survey_spec"]["spec"]
+    }
+    validator = ArgumentSpecValidator(
+        {
+            key: {
+                word: value
+                for word, value in option.items()
+                if word in ("type", "elements", "required", "choices", "no_log")
+            }
+            for key, option in options_of(ROLES[name]).items()
+        }
+    )
     for answers in SAID[name]:
         assert {key for key, question in questions.items() if question["required"]} <= set(answers) <= set(questions)
         for key, answer in answers.items():
@@ -221,8 +289,10 @@ def test_the_workflow_patches_and_then_requests(controller):
     workflow = controller.named("workflow_job_templates", "AttackForge patch and retest")
     nodes = {node["identifier"]: node for node in controller.of("workflow_job_template_nodes")}
     assert {node["workflow_job_template"] for node in nodes.values()} == {workflow["id"]}
-    template_of = {name: next(one["name"] for one in controller.of("job_templates")
-                              if one["id"] == node["unified_job_template"]) for name, node in nodes.items()}
+    template_of = {
+        name: next(one["name"] for one in controller.of("job_templates") if one["id"] == node["unified_job_template"])
+        for name, node in nodes.items()
+    }
     assert template_of == {"patch": "Patch rollout", "request": NAMES["request"]}
     assert nodes["patch"]["success_nodes"] == [nodes["request"]["id"]]
     assert [part for part in nodes["patch"] if part.endswith("_nodes")] == ["success_nodes"]
@@ -234,11 +304,14 @@ def test_the_workflow_patches_and_then_requests(controller):
 
 def spec_of(options):
     """An argument spec of what a module documents, for what its own argument spec leaves open."""
-    return {name: {
-        "type": option.get("type", "str"), **{word: option[word] for word in ("required", "choices", "elements")
-                                              if word in option},
-        **({"options": spec_of(option["suboptions"])} if "suboptions" in option else {}),
-    } for name, option in options.items()}
+    return {
+        name: {
+            "type": option.get("type", "str"),
+            **{word: option[word] for word in ("required", "choices", "elements") if word in option},
+            **({"options": spec_of(option["suboptions"])} if "suboptions" in option else {}),
+        }
+        for name, option in options.items()
+    }
 
 
 def test_the_nodes_are_written_as_the_module_documents_them():

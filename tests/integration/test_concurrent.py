@@ -13,8 +13,13 @@ from tests.integration.plays import Plays, task
 PROJECT = "66333e1d110ab5acf8a4354e"
 READY = ["6639508f50523053f459d29f", "6639508f50523053f459d2a0"]
 APART = 6  # seconds that both have between their looks, far more than two processes start apart
-REQUEST = dict(project_id=PROJECT, vulnerability_ids=READY, retesting_window_start="2030-12-01",
-               retesting_window_end="2030-12-08", timeout=20)
+REQUEST = dict(
+    project_id=PROJECT,
+    vulnerability_ids=READY,
+    retesting_window_start="2030-12-01",
+    retesting_window_end="2030-12-08",
+    timeout=20,
+)
 
 
 @pytest.fixture(name="race")
@@ -75,8 +80,10 @@ def test_a_second_request_that_the_service_refuses_is_no_failure(race, sandbox):
 
 def test_rounds_that_share_some_findings_are_left_to_a_person(race, sandbox):
     more = {**REQUEST, "vulnerability_ids": [*READY, "6639508f50523053f459d2a1"]}
-    runs = race([task("request", "retest", on_duplicate="cancel", **REQUEST)],
-                [task("request", "retest", on_duplicate="cancel", **more)])
+    runs = race(
+        [task("request", "retest", on_duplicate="cancel", **REQUEST)],
+        [task("request", "retest", on_duplicate="cancel", **more)],
+    )
     assert {run.outcome("request") for run in runs} == {"changed"}
     assert sandbox.books()["open_rounds"] == [2, 3]
     assert any("Rounds 2 and 3" in text and READY[0] in text for run in runs for text in run.warnings)
@@ -89,8 +96,11 @@ def test_two_cancellations_at_the_same_moment_both_succeed(tmp_path, plays, sand
     waits = []
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
-        waits.append(Plays(tmp_path / name, sandbox).start([
-            task("cancel", "retest", project_id=PROJECT, state="cancelled", timeout=20)]))
+        waits.append(
+            Plays(tmp_path / name, sandbox).start(
+                [task("cancel", "retest", project_id=PROJECT, state="cancelled", timeout=20)]
+            )
+        )
     runs = [wait() for wait in waits]
     assert [row["method"] for row in sandbox.log()].count("CancelProjectRetestRound") == 2
     assert [run.outcome("cancel") for run in runs] == ["changed", "changed"]

@@ -25,7 +25,6 @@ import urllib.request
 
 import pytest
 import yaml
-
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from jsonschema import Draft202012Validator
 
@@ -81,13 +80,13 @@ class Page:
         elif block.language == "text":
             self.hold_output(block)
         else:
-            pytest.fail("nothing here knows how to hold a block of the language %r" % block.language)
+            pytest.fail(f"nothing here knows how to hold a block of the language {block.language!r}")
 
     @staticmethod
     def hold_quotation(block):
         there = [line.strip() for line in (ROOT / block.notes["from"]).read_text(encoding="utf-8").splitlines()]
         for line in filter(None, map(str.strip, block.text.splitlines())):
-            assert line in ("...", "# ...") or line in there, "%s does not hold: %s" % (block.notes["from"], line)
+            assert line in ("...", "# ...") or line in there, "{} does not hold: {}".format(block.notes["from"], line)
 
     def hold_yaml(self, block):
         document = yaml.safe_load(block.text)
@@ -107,12 +106,12 @@ class Page:
             if re.fullmatch(r"[A-Z]+=.*", line):
                 self.assigned += line + "\n"
             else:
-                assert words[0] in self.COMMANDS, "nothing here knows how to hold: %s" % line
+                assert words[0] in self.COMMANDS, f"nothing here knows how to hold: {line}"
                 self.COMMANDS[words[0]](self, line, words[1:])
 
     def hold_output(self, block):
         for line in filter(None, map(str.strip, block.text.splitlines())):
-            assert line in self.output, "not printed: %s\n%s" % (line, self.output)
+            assert line in self.output, f"not printed: {line}\n{self.output}"
 
     # Commands
 
@@ -125,10 +124,18 @@ class Page:
 
     def run(self, line, _words):
         environment = self.plays.environment(RESULTS_FILE=self.plays.folder / "commands.jsonl")
-        environment["PATH"] = "%s:%s" % (BIN, environment["PATH"])
+        environment["PATH"] = "{}:{}".format(BIN, environment["PATH"])
         done = subprocess.run(
-            ["bash", "-ec", self.assigned + line], cwd=self.plays.folder, env=environment, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, check=False)
+            ["bash", "-ec", self.assigned + line],
+            cwd=self.plays.folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+            check=False,
+        )
         assert done.returncode == 0, done.stdout
         self.output += done.stdout
 
@@ -141,24 +148,32 @@ class Page:
         script = self.assigned + "printf '%s\\0' " + line.removeprefix("curl -s ")
         printed = subprocess.run(["bash", "-ec", script], stdout=subprocess.PIPE, text=True, check=True).stdout
         words = printed.split("\0")
-        url, = (word for word in words if word.startswith(SANDBOX))
+        (url,) = (word for word in words if word.startswith(SANDBOX))
         given = dict(zip(words, words[1:]))
         body = given.get("-d")
         request = urllib.request.Request(
-            url.replace(SANDBOX + "/_sandbox", self.sandbox.control), body and body.encode(),
-            dict([given["-H"].split(": ")]), method=given.get("-X"))
+            url.replace(SANDBOX + "/_sandbox", self.sandbox.control),
+            body and body.encode(),
+            dict([given["-H"].split(": ")]),
+            method=given.get("-X"),
+        )
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
             assert answer.status == 200
 
     def export(self, _line, words):
         name, _equals, value = words[0].partition("=")
-        assert value in {
-            "ATTACKFORGE_BASE_URL": ("https://tenant.attackforge.com", SANDBOX),
-            "ATTACKFORGE_API_KEY": ("...", self.sandbox.key),
-            # What awx.awx and ansible-rulebook read.
-            "CONTROLLER_HOST": ("https://awx.example.com",), "CONTROLLER_OAUTH_TOKEN": ("...",),
-            "EDA_CONTROLLER_URL": ("https://awx.example.com",), "EDA_CONTROLLER_TOKEN": ("...",),
-        }[name]
+        assert (
+            value
+            in {
+                "ATTACKFORGE_BASE_URL": ("https://tenant.attackforge.com", SANDBOX),
+                "ATTACKFORGE_API_KEY": ("...", self.sandbox.key),
+                # What awx.awx and ansible-rulebook read.
+                "CONTROLLER_HOST": ("https://awx.example.com",),
+                "CONTROLLER_OAUTH_TOKEN": ("...",),
+                "EDA_CONTROLLER_URL": ("https://awx.example.com",),
+                "EDA_CONTROLLER_TOKEN": ("...",),
+            }[name]
+        )
 
     def make(self, _line, words):
         targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
@@ -167,7 +182,7 @@ class Page:
     def galaxy(self, _line, words):
         galaxy = yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))
         assert words[:-1] == ["collection", "install"]
-        assert words[-1] in ("%(namespace)s.%(name)s" % galaxy, "awx.awx")
+        assert words[-1] in ("{namespace}.{name}".format(**galaxy), "awx.awx")
 
     def rulebook(self, _line, words):
         # With a real ansible-rulebook they are run by make eda.
@@ -179,8 +194,15 @@ class Page:
         assert words[0] == "push" or (ROOT / words[words.index("-f") + 1]).is_file()
 
     COMMANDS = {
-        "ansible-playbook": playbook, "ansible-doc": doc, "curl": curl, "export": export, "make": make,
-        "ansible-galaxy": galaxy, "ansible-rulebook": rulebook, "ansible-builder": image, "podman": image,
+        "ansible-playbook": playbook,
+        "ansible-doc": doc,
+        "curl": curl,
+        "export": export,
+        "make": make,
+        "ansible-galaxy": galaxy,
+        "ansible-rulebook": rulebook,
+        "ansible-builder": image,
+        "podman": image,
     }
 
 
@@ -193,7 +215,7 @@ def judge_variables(variables):
     mistakes = judge({name: dict(options[name], required=False) for name in known}, known)
     info = importlib.import_module(PLUGINS + "modules.attackforge_vulnerability_info")
     mistakes += judge(dict(info.OPERATION.spec, project_id={}), known.get("attackforge_retest_select", {}))
-    return mistakes + [name for name in set(variables) - set(known) if not re.search(r"\b%s\b" % name, rulebooks)]
+    return mistakes + [name for name in set(variables) - set(known) if not re.search(rf"\b{name}\b", rulebooks)]
 
 
 def judge(spec, values):
@@ -204,7 +226,7 @@ def judge(spec, values):
 def judge_ruleset(ruleset):
     """The mistakes in a ruleset's sources, and the playbooks that its rules name and that are not there."""
     for source in ruleset["sources"]:
-        (name, arguments), = ((key, value) for key, value in source.items() if key != "name")
+        ((name, arguments),) = ((key, value) for key, value in source.items() if key != "name")
         file = SOURCES / (name.removeprefix("attackforge.retest.") + ".json")
         schema = json.loads(file.read_text(encoding="utf-8"))
         schema["required"] = [argument for argument in schema["required"] if argument not in ("base_url", "api_key")]

@@ -18,14 +18,15 @@ import sys
 
 import pytest
 import yaml
-
 from ansible.release import __version__ as core
 
 from tests.integration.plays import BIN, ROOT
 
 DEFINITION = ROOT / "docs/awx/execution-environment.yml"
-WISH = ("attackforge_retest_project_id=66333e1d110ab5acf8a4354e "
-        "attackforge_retest_vulnerability_ids=6639508f50523053f459d29f")
+WISH = (
+    "attackforge_retest_project_id=66333e1d110ab5acf8a4354e "
+    "attackforge_retest_vulnerability_ids=6639508f50523053f459d29f"
+)
 
 
 def run(*command, folder=None, **environment):
@@ -33,8 +34,16 @@ def run(*command, folder=None, **environment):
     clean = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
     clean.pop("PYTHONPATH", None)
     done = subprocess.run(
-        [str(word) for word in command], cwd=folder, env={**clean, **environment}, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=300)
+        [str(word) for word in command],
+        cwd=folder,
+        env={**clean, **environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stdout
     return done.stdout
 
@@ -72,23 +81,52 @@ def test_the_image_gets_the_oldest_ansible_core_that_the_collection_takes_or_new
     runtime = yaml.safe_load((ROOT / "meta/runtime.yml").read_text(encoding="utf-8"))
     bound = re.match(r">=\d+\.\d+", runtime["requires_ansible"])[0]
     text = (context / "Containerfile").read_text(encoding="utf-8")
-    assert 'ARG ANSIBLE_INSTALL_REFS="ansible-core%s ansible-runner"' % bound in text
+    assert f'ARG ANSIBLE_INSTALL_REFS="ansible-core{bound} ansible-runner"' in text
 
 
 def test_what_it_installs_is_enough_for_a_playbook(context, collections, tmp_path, sandbox):
     text = (context / "Containerfile").read_text(encoding="utf-8")
     command = re.search(r"^RUN \$PYCMD /output/scripts/introspect.py introspect (.*)$", text, re.MULTILINE)[1]
     arguments = [word.replace("/tmp/src", str(tmp_path)) for word in shlex.split(command)]
-    run(sys.executable, context / "_build/scripts/introspect.py", "introspect", *arguments, collections,
-        folder=context / "_build")
+    run(
+        sys.executable,
+        context / "_build/scripts/introspect.py",
+        "introspect",
+        *arguments,
+        collections,
+        folder=context / "_build",
+    )
     requirements = tmp_path / "requirements.txt"
     assert {line.partition(">")[0] for line in requirements.read_text(encoding="utf-8").splitlines() if line} == {
-        "requests", "voluptuous"}
+        "requests",
+        "voluptuous",
+    }
 
     clean = tmp_path / "venv"
     run(sys.executable, "-m", "venv", "--without-pip", clean)
-    run(sys.executable, "-m", "pip", "--python", clean / "bin/python", "install", "-qq", "--disable-pip-version-check",
-        "--no-input", "ansible-core==" + core, "-r", requirements)
-    run(clean / "bin/ansible-playbook", "attackforge.retest.request", "-e", WISH, folder=tmp_path, HOME=str(tmp_path),
-        ANSIBLE_COLLECTIONS_PATH=str(collections), ATTACKFORGE_BASE_URL=sandbox.url, ATTACKFORGE_API_KEY=sandbox.key)
+    run(
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        clean / "bin/python",
+        "install",
+        "-qq",
+        "--disable-pip-version-check",
+        "--no-input",
+        "ansible-core==" + core,
+        "-r",
+        requirements,
+    )
+    run(
+        clean / "bin/ansible-playbook",
+        "attackforge.retest.request",
+        "-e",
+        WISH,
+        folder=tmp_path,
+        HOME=str(tmp_path),
+        ANSIBLE_COLLECTIONS_PATH=str(collections),
+        ATTACKFORGE_BASE_URL=sandbox.url,
+        ATTACKFORGE_API_KEY=sandbox.key,
+    )
     assert sandbox.books()["open_rounds"] == [2]

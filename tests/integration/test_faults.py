@@ -38,9 +38,9 @@ LOST = {
     "null words": dict(fault="replace", document={"status": None}),
     "numbers for words": dict(fault="replace", document={"status": 7, "message": ["x"]}),
 }
-BEFORE = {"%s before" % name: dict(fault, when="before") for name, fault in LOST.items()}
+BEFORE = {f"{name} before": dict(fault, when="before") for name, fault in LOST.items()}
 AFTER = {
-    **{"%s after" % name: dict(fault, when="after") for name, fault in LOST.items()},
+    **{f"{name} after": dict(fault, when="after") for name, fault in LOST.items()},
     "truncated": dict(fault="truncated"),
     "truncated at once": dict(fault="truncated", bytes=0),
     "an answer that dribbles too long": dict(fault="slow", seconds=4),
@@ -68,25 +68,32 @@ ALWAYS_429 = {"429 always": dict(fault="status", code=429, times=-1)}
 
 UNKNOWN, NO, CHANGED = "failed, fate unknown", "failed", "changed"
 REQUESTS = {
-    **dict.fromkeys(BEFORE, [UNKNOWN]), **dict.fromkeys(AFTER, [CHANGED]), **dict.fromkeys(LATE, [UNKNOWN, CHANGED]),
-    **dict.fromkeys(REFUSED, [NO]), **dict.fromkeys(ONCE_429, [CHANGED]), **dict.fromkeys(ALWAYS_429, [NO]),
+    **{key: [UNKNOWN] for key in BEFORE},
+    **{key: [CHANGED] for key in AFTER},
+    **{key: [UNKNOWN, CHANGED] for key in LATE},
+    **{key: [NO] for key in REFUSED},
+    **{key: [CHANGED] for key in ONCE_429},
+    **{key: [NO] for key in ALWAYS_429},
 }
 # A cancellation may be sent again, after a look; but not where the service took it, as far as can be told.
 WORDLESS = ("no words before", "null words before", "numbers for words before")
-CANCELS = {**REQUESTS, **dict.fromkeys([*BEFORE, *LATE], [CHANGED]), **dict.fromkeys(WORDLESS, [UNKNOWN])}
+CANCELS = {**REQUESTS, **{key: [CHANGED] for key in [*BEFORE, *LATE]}, **{key: [UNKNOWN] for key in WORDLESS}}
 FAULTS = {**BEFORE, **AFTER, **LATE, **REFUSED, **ONCE_429, **ALWAYS_429}
 SENT_AGAIN = {*ONCE_429, *ALWAYS_429}  # what surely was not processed
 
 HISTORY, FINDINGS = READS = ("GetProjectById", "GetProjectVulnerabilitiesById")
 RIDDEN_OUT = {
-    **BEFORE, **ONCE_429, **{name: fault for name, fault in AFTER.items() if name.startswith("truncated")},
+    **BEFORE,
+    **ONCE_429,
+    **{name: fault for name, fault in AFTER.items() if name.startswith("truncated")},
     "refuse": dict(fault="refuse", when="before", seconds=0.2),
 }
 # JSON objects that are not the answer bring no other one when they are asked for again.
 for _name in WORDLESS:
     del RIDDEN_OUT[_name]
 ALWAYS = {
-    **{name: fault for name, fault in RIDDEN_OUT.items() if name != "refuse"}, **REFUSED,
+    **{name: fault for name, fault in RIDDEN_OUT.items() if name != "refuse"},
+    **REFUSED,
     "no words": dict(fault="replace", document={}),
     "numbers": dict(fault="replace", document={"project": 7, "vulnerabilities": 8}),
     "nulls": dict(fault="replace", document={"project": None, "vulnerabilities": None}),
@@ -104,34 +111,34 @@ def strike(case, method, fault, **more):
 def request_tasks():
     for name, fault in FAULTS.items():
         yield strike(name, "RequestNewProjectRetest", fault)
-        yield task("%s: task" % name, "retest", **REQUEST)
-        yield steer("%s: then" % name, clear_faults=True, sleep=1 if name in LATE else 0, look=PROJECT)
-        yield task("%s: rerun" % name, "retest", **REQUEST)
-        yield steer("%s: at last" % name, look=PROJECT)
+        yield task(f"{name}: task", "retest", **REQUEST)
+        yield steer(f"{name}: then", clear_faults=True, sleep=1 if name in LATE else 0, look=PROJECT)
+        yield task(f"{name}: rerun", "retest", **REQUEST)
+        yield steer(f"{name}: at last", look=PROJECT)
 
 
 def cancel_tasks():
     for name, fault in FAULTS.items():
         yield steer(name, reset=True, faults=[dict(fault, method="CancelProjectRetestRound")])
-        yield task("%s: request" % name, "retest", **REQUEST)
-        yield task("%s: task" % name, "retest", **CANCEL)
-        yield steer("%s: then" % name, clear_faults=True, sleep=1 if name in LATE else 0, look=PROJECT)
-        yield task("%s: rerun" % name, "retest", **CANCEL)
-        yield steer("%s: at last" % name, look=PROJECT)
+        yield task(f"{name}: request", "retest", **REQUEST)
+        yield task(f"{name}: task", "retest", **CANCEL)
+        yield steer(f"{name}: then", clear_faults=True, sleep=1 if name in LATE else 0, look=PROJECT)
+        yield task(f"{name}: rerun", "retest", **CANCEL)
+        yield steer(f"{name}: at last", look=PROJECT)
 
 
 def read_tasks():
     quick = {**REQUEST, "timeout": 0.5, "retries": 1}
     for name, method in RIDDEN_OUT_AT:
-        case = "%s once at %s" % (name, method)
+        case = f"{name} once at {method}"
         yield strike(case, method, RIDDEN_OUT[name])
-        yield task("%s: task" % case, "retest", **{**quick, "timeout": 1})
-        yield steer("%s: then" % case, look=PROJECT)
+        yield task(f"{case}: task", "retest", **{**quick, "timeout": 1})
+        yield steer(f"{case}: then", look=PROJECT)
     for name, method in ALWAYS_AT:
-        case = "%s always at %s" % (name, method)
+        case = f"{name} always at {method}"
         yield strike(case, method, {**ALWAYS[name], "times": -1})
-        yield task("%s: task" % case, "retest", **quick)
-        yield steer("%s: then" % case, clear_faults=True, look=PROJECT)
+        yield task(f"{case}: task", "retest", **quick)
+        yield steer(f"{case}: then", clear_faults=True, look=PROJECT)
 
 
 @pytest.fixture(scope="module", name="runs")
@@ -179,10 +186,10 @@ def sent(look, method):
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_the_fate_of_a_request_is_told_truly_and_it_is_sent_once(requests, name):
-    then, found = requests.result("%s: then" % name), outcome(requests, "%s: task" % name)
+    then, found = requests.result(f"{name}: then"), outcome(requests, f"{name}: task")
     assert then["faults"] == []
-    assert found in REQUESTS[name], requests.result("%s: task" % name)
-    assert found == CHANGED or told_well(requests, "%s: task" % name)
+    assert found in REQUESTS[name], requests.result(f"{name}: task")
+    assert found == CHANGED or told_well(requests, f"{name}: task")
     assert (found == CHANGED) <= (len(then["books"]["open_rounds"]) == 1)
     posts = sent(then, "RequestNewProjectRetest")
     assert all(post["fault"] for post in posts[:1])  # the fault has struck
@@ -191,65 +198,67 @@ def test_the_fate_of_a_request_is_told_truly_and_it_is_sent_once(requests, name)
     elif name in ALWAYS_429:
         assert len(posts) == QUICK["retries"] + 1
     if found == CHANGED:
-        assert requests.result("%s: task" % name)["retest"]["round"] == 2
+        assert requests.result(f"{name}: task")["retest"]["round"] == 2
 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_rerun_ends_with_exactly_one_open_round(requests, name):
-    there = requests.result("%s: then" % name)["books"]["open_rounds"]
-    books = requests.result("%s: at last" % name)["books"]
-    assert requests.outcome("%s: rerun" % name) == ("ok" if there else "changed")
+    there = requests.result(f"{name}: then")["books"]["open_rounds"]
+    books = requests.result(f"{name}: at last")["books"]
+    assert requests.outcome(f"{name}: rerun") == ("ok" if there else "changed")
     assert books["open_rounds"] == [2] and len(books["rounds"]) == 2
     assert set(books["open_rounds_by_finding"]) == set(READY)
 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_the_fate_of_a_cancellation_is_told_truly(cancels, name):
-    then, found = cancels.result("%s: then" % name), outcome(cancels, "%s: task" % name)
-    assert found in CANCELS[name], cancels.result("%s: task" % name)
-    assert found == CHANGED or told_well(cancels, "%s: task" % name)
+    then, found = cancels.result(f"{name}: then"), outcome(cancels, f"{name}: task")
+    assert found in CANCELS[name], cancels.result(f"{name}: task")
+    assert found == CHANGED or told_well(cancels, f"{name}: task")
     assert (then["books"]["open_rounds"] == []) == (found == CHANGED)
     assert sent(then, "CancelProjectRetestRound")[0]["fault"]
 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_second_cancellation_leaves_no_round_open(cancels, name):
-    there = cancels.result("%s: then" % name)["books"]["open_rounds"]
-    assert cancels.outcome("%s: rerun" % name) == ("changed" if there else "ok")
-    books = cancels.result("%s: at last" % name)["books"]
+    there = cancels.result(f"{name}: then")["books"]["open_rounds"]
+    assert cancels.outcome(f"{name}: rerun") == ("changed" if there else "ok")
+    books = cancels.result(f"{name}: at last")["books"]
     assert [row["status"] for row in books["rounds"]] == ["completed", "cancelled"]
 
 
 @pytest.mark.parametrize("name, method", RIDDEN_OUT_AT)
 def test_a_read_that_fails_once_is_ridden_out(reads, name, method):
-    case = "%s once at %s" % (name, method)
-    assert reads.outcome("%s: task" % case) == "changed", reads.result("%s: task" % case)
-    then = reads.result("%s: then" % case)
+    case = f"{name} once at {method}"
+    assert reads.outcome(f"{case}: task") == "changed", reads.result(f"{case}: task")
+    then = reads.result(f"{case}: then")
     assert len(then["books"]["open_rounds"]) == 1
     assert [row["fault"] for row in sent(then, method)][:2] == [RIDDEN_OUT[name]["fault"], None]
 
 
 @pytest.mark.parametrize("name, method", ALWAYS_AT)
 def test_a_read_that_always_fails_is_a_clear_error_and_nothing_is_sent(reads, name, method):
-    case = "%s always at %s" % (name, method)
-    result, then = reads.result("%s: task" % case), reads.result("%s: then" % case)
-    assert reads.outcome("%s: task" % case) == "failed"
+    case = f"{name} always at {method}"
+    result, then = reads.result(f"{case}: task"), reads.result(f"{case}: then")
+    assert reads.outcome(f"{case}: task") == "failed"
     assert method in result["msg"] and result["error"]["method"] == method
-    assert told_well(reads, "%s: task" % case)
+    assert told_well(reads, f"{case}: task")
     assert "fate" not in result
     assert 1 <= len(sent(then, method)) <= 2  # retries is 1
     assert all(row["http"] == "GET" for row in then["log"])
 
 
 def test_what_the_service_left_out_is_named_and_asked_for_alone(plays):
-    run = plays.ok([
-        steer("drop", switches={"drop_last": "yes"}),
-        task("request", "retest", **REQUEST),
-        steer("no more", switches={"drop_last": "no"}),
-        task("rerun", "retest", **REQUEST),
-        task("rerun again", "retest", **REQUEST),
-        steer("books", look=PROJECT),
-    ])
+    run = plays.ok(
+        [
+            steer("drop", switches={"drop_last": "yes"}),
+            task("request", "retest", **REQUEST),
+            steer("no more", switches={"drop_last": "no"}),
+            task("rerun", "retest", **REQUEST),
+            task("rerun again", "retest", **REQUEST),
+            steer("books", look=PROJECT),
+        ]
+    )
     assert run.outcome("request") == "failed" and run.result("request")["changed"]
     assert READY[1] in run.result("request")["msg"] and READY[0] not in run.result("request")["msg"]
     assert run.result("rerun")["request"]["vulnerability_ids"] == READY[1:]
@@ -258,16 +267,18 @@ def test_what_the_service_left_out_is_named_and_asked_for_alone(plays):
 
 
 def test_a_success_that_is_none_is_not_believed(plays):
-    run = plays.ok([
-        steer("lie", switches={"status_text": "failure_2xx"}),
-        task("request", "retest", **REQUEST),
-        task("without preflight", "retest", preflight=False, **REQUEST),
-        steer("no more", switches={"status_text": "documented"}),
-        task("rerun", "retest", **REQUEST),
-        steer("lie again", switches={"status_text": "failure_2xx"}),
-        task("cancel", "retest", **CANCEL),
-        steer("books", look=PROJECT),
-    ])
+    run = plays.ok(
+        [
+            steer("lie", switches={"status_text": "failure_2xx"}),
+            task("request", "retest", **REQUEST),
+            task("without preflight", "retest", preflight=False, **REQUEST),
+            steer("no more", switches={"status_text": "documented"}),
+            task("rerun", "retest", **REQUEST),
+            steer("lie again", switches={"status_text": "failure_2xx"}),
+            task("cancel", "retest", **CANCEL),
+            steer("books", look=PROJECT),
+        ]
+    )
     assert outcome(run, "request") == UNKNOWN and "could not be requested" in run.result("request")["msg"]
     assert outcome(run, "without preflight") == UNKNOWN
     assert run.outcome("rerun") == "changed"
@@ -276,11 +287,13 @@ def test_a_success_that_is_none_is_not_believed(plays):
 
 
 def test_a_service_that_is_down_is_waited_for(plays, sandbox):
-    run = plays.ok([
-        steer("down", faults=[dict(fault="refuse", seconds=0.6)]),
-        task("request", "retest", **{**REQUEST, "retries": 4}),
-        steer("books", look=PROJECT),
-    ])
+    run = plays.ok(
+        [
+            steer("down", faults=[dict(fault="refuse", seconds=0.6)]),
+            task("request", "retest", **{**REQUEST, "retries": 4}),
+            steer("books", look=PROJECT),
+        ]
+    )
     assert run.outcome("request") == "changed"
     assert run.result("books")["books"]["open_rounds"] == [2]
 
@@ -294,20 +307,30 @@ def test_a_round_that_appears_while_it_is_looked_for_is_found(plays, sandbox):
 
 
 def test_a_cancellation_without_words_is_told_without_words(plays):
-    run = plays.ok([
-        task("request", "retest", **REQUEST),
-        steer("none", faults=[dict(fault="replace", document={}, method="CancelProjectRetestRound")]),
-        task("cancel", "retest", **CANCEL),
-    ])
+    run = plays.ok(
+        [
+            task("request", "retest", **REQUEST),
+            steer("none", faults=[dict(fault="replace", document={}, method="CancelProjectRetestRound")]),
+            task("cancel", "retest", **CANCEL),
+        ]
+    )
     assert outcome(run, "cancel") == UNKNOWN and "None" not in run.result("cancel")["msg"]
 
 
 def test_changes_that_the_service_did_not_make_are_not_called_taken(plays, sandbox):
     sandbox.switch(status_text="failure_2xx")
-    run = plays.ok([
-        task("mark", "vulnerability", project_id=PROJECT, vulnerability_ids=["6639508f50523053f459d2a3"],
-             remediation_note="Fixed.", timeout=1),
-        steer("over", switches={"status_text": "documented"}),
-    ])
+    run = plays.ok(
+        [
+            task(
+                "mark",
+                "vulnerability",
+                project_id=PROJECT,
+                vulnerability_ids=["6639508f50523053f459d2a3"],
+                remediation_note="Fixed.",
+                timeout=1,
+            ),
+            steer("over", switches={"status_text": "documented"}),
+        ]
+    )
     assert outcome(run, "mark") == UNKNOWN
     assert "the note was not created" in run.result("mark")["msg"]  # the service's own words

@@ -19,32 +19,76 @@ from tests.sandbox.control import Sandbox
 
 PROJECT = "66333e1d110ab5acf8a4354e"
 WEBAPP_1, CLOSED = "6639508f50523053f459d29f", "6639508f50523053f459d2a6"
-REQUEST = dict(project_id=PROJECT, vulnerability_ids=[WEBAPP_1], retesting_window_start="2030-12-01",
-               retesting_window_end="2030-12-08")
+REQUEST = dict(
+    project_id=PROJECT,
+    vulnerability_ids=[WEBAPP_1],
+    retesting_window_start="2030-12-01",
+    retesting_window_end="2030-12-08",
+)
 MEGABYTES = 700  # of memory; generous, but far from what reading on without end would take
 
 HISTORY = "project.project_retesting_history"
 IN_PROJECT = [
-    "project", HISTORY, HISTORY + ".0", *(HISTORY + ".0." + name for name in (
-        "retesting_round", "retesting_round_status", "retesting_window_start", "retesting_window_end",
-        "retesting_round_vulnerabilities", "retesting_round_vulnerabilities.0",
-        "retesting_round_vulnerabilities.0.vulnerability_id",
-        "retesting_round_vulnerabilities.0.vulnerability_alternate_id",
-        "retesting_round_vulnerabilities.0.vulnerability_title", "retesting_round_retested_vulnerabilities",
-        "retesting_round_retested_vulnerabilities.0.vulnerability_id")),
+    "project",
+    HISTORY,
+    HISTORY + ".0",
+    *(
+        HISTORY + ".0." + name
+        for name in (
+            "retesting_round",
+            "retesting_round_status",
+            "retesting_window_start",
+            "retesting_window_end",
+            "retesting_round_vulnerabilities",
+            "retesting_round_vulnerabilities.0",
+            "retesting_round_vulnerabilities.0.vulnerability_id",
+            "retesting_round_vulnerabilities.0.vulnerability_alternate_id",
+            "retesting_round_vulnerabilities.0.vulnerability_title",
+            "retesting_round_retested_vulnerabilities",
+            "retesting_round_retested_vulnerabilities.0.vulnerability_id",
+        )
+    ),
 ]
-IN_PAGE = ["count", "vulnerabilities", "vulnerabilities.0", *("vulnerabilities.0." + name for name in (
-    "vulnerability_id", "vulnerability_alternate_id", "vulnerability_title", "vulnerability_status",
-    "vulnerability_status_updated", "vulnerability_retest", "vulnerability_priority", "vulnerability_tags",
-    "vulnerability_tags.0", "vulnerability_affected_asset_name", "vulnerability_affected_assets",
-    "vulnerability_affected_assets.0", "vulnerability_affected_assets.0.asset",
-    "vulnerability_affected_assets.0.asset.name", "vulnerability_remediation_notes",
-    "vulnerability_remediation_notes.0", "vulnerability_remediation_notes.0.note",
-    "vulnerability_remediation_notes.0.note_html", "vulnerability_remediation_notes.0.created"))]
-VALUES = {"null": None, "a number": -7.5, "a text": "\u0000x", "a list": [[]], "an object": {"a": {}},
-          "nothing there": "remove"}
+IN_PAGE = [
+    "count",
+    "vulnerabilities",
+    "vulnerabilities.0",
+    *(
+        "vulnerabilities.0." + name
+        for name in (
+            "vulnerability_id",
+            "vulnerability_alternate_id",
+            "vulnerability_title",
+            "vulnerability_status",
+            "vulnerability_status_updated",
+            "vulnerability_retest",
+            "vulnerability_priority",
+            "vulnerability_tags",
+            "vulnerability_tags.0",
+            "vulnerability_affected_asset_name",
+            "vulnerability_affected_assets",
+            "vulnerability_affected_assets.0",
+            "vulnerability_affected_assets.0.asset",
+            "vulnerability_affected_assets.0.asset.name",
+            "vulnerability_remediation_notes",
+            "vulnerability_remediation_notes.0",
+            "vulnerability_remediation_notes.0.note",
+            "vulnerability_remediation_notes.0.note_html",
+            "vulnerability_remediation_notes.0.created",
+        )
+    ),
+]
+VALUES = {
+    "null": None,
+    "a number": -7.5,
+    "a text": "\u0000x",
+    "a list": [[]],
+    "an object": {"a": {}},
+    "nothing there": "remove",
+}
 PLACES = [("GetProjectById", path) for path in IN_PROJECT] + [
-    ("GetProjectVulnerabilitiesById", path) for path in IN_PAGE]
+    ("GetProjectVulnerabilitiesById", path) for path in IN_PAGE
+]
 QUICK = dict(timeout=5, retries=0)
 
 
@@ -52,18 +96,32 @@ def wrong_tasks():
     """The closed finding has a note, the first round has both lists: there each field is read."""
     for method, path in PLACES:
         for name, value in VALUES.items():
-            case = "%s at %s" % (name, path)
+            case = f"{name} at {path}"
             fault = dict(fault="wrong_type", method=method, path=path, times=-1)
             fault.update({"remove": True} if value == "remove" else {"value": value})
             yield steer(case, clear_faults=True, faults=[fault])
             if method == "GetProjectById":
                 yield task(case + ":", "retest", **REQUEST, **QUICK) | {"check_mode": True}
             elif "notes" in path:
-                yield task(case + ":", "vulnerability", project_id=PROJECT, vulnerability_ids=[CLOSED],
-                           status="retest", remediation_note="x", **QUICK) | {"check_mode": True}
+                yield task(
+                    case + ":",
+                    "vulnerability",
+                    project_id=PROJECT,
+                    vulnerability_ids=[CLOSED],
+                    status="retest",
+                    remediation_note="x",
+                    **QUICK,
+                ) | {"check_mode": True}
             else:
-                yield task(case + ":", "vulnerability_info", project_id=PROJECT, title=".", assets=["x"],
-                           alternate_ids=["WEBAPP-8", "WEBAPP-1"], **QUICK)
+                yield task(
+                    case + ":",
+                    "vulnerability_info",
+                    project_id=PROJECT,
+                    title=".",
+                    assets=["x"],
+                    alternate_ids=["WEBAPP-8", "WEBAPP-1"],
+                    **QUICK,
+                )
     yield steer("over", clear_faults=True)
 
 
@@ -78,13 +136,15 @@ def test_a_field_of_the_wrong_type_is_named_or_does_no_harm(wrong, method, path)
     name = [part for part in path.split(".") if not part.isdigit()][-1]
     failed = 0
     for value in VALUES:
-        case = "%s at %s:" % (value, path)
+        case = f"{value} at {path}:"
         result = wrong.result(case)
         assert "should not have happened" not in str(result), (case, result)
         if wrong.outcome(case) == "failed":
             failed += 1
             assert name in result["msg"] or "not among the findings" in result["msg"] or name == "project", (
-                case, result["msg"])
+                case,
+                result["msg"],
+            )
             assert len(result["msg"]) < 1500
     assert failed or name == "count"
     assert "Traceback" not in wrong.output
@@ -106,17 +166,25 @@ def fixture_bounded(plays):
 
 
 def test_an_answer_that_is_too_large_is_not_read(bounded, sandbox):
-    run = bounded([
-        steer("huge history", faults=[dict(fault="huge", megabytes=110, method="GetProjectById", times=-1)]),
-        task("history", "retest", **REQUEST),
-        steer("huge page", clear_faults=True, faults=[
-            dict(fault="huge", megabytes=110, method="GetProjectVulnerabilitiesById", times=-1)]),
-        task("page", "vulnerability_info", project_id=PROJECT),
-        steer("huge answer", clear_faults=True, faults=[
-            dict(fault="huge", megabytes=110, method="RequestNewProjectRetest", when="after")]),
-        task("request", "retest", **REQUEST),
-        steer("over", clear_faults=True),
-    ])
+    run = bounded(
+        [
+            steer("huge history", faults=[dict(fault="huge", megabytes=110, method="GetProjectById", times=-1)]),
+            task("history", "retest", **REQUEST),
+            steer(
+                "huge page",
+                clear_faults=True,
+                faults=[dict(fault="huge", megabytes=110, method="GetProjectVulnerabilitiesById", times=-1)],
+            ),
+            task("page", "vulnerability_info", project_id=PROJECT),
+            steer(
+                "huge answer",
+                clear_faults=True,
+                faults=[dict(fault="huge", megabytes=110, method="RequestNewProjectRetest", when="after")],
+            ),
+            task("request", "retest", **REQUEST),
+            steer("over", clear_faults=True),
+        ]
+    )
     for name in ("history", "page"):
         assert run.outcome(name) == "failed" and "larger than" in run.result(name)["msg"]
     assert run.outcome("request") == "changed"
@@ -124,12 +192,14 @@ def test_an_answer_that_is_too_large_is_not_read(bounded, sandbox):
 
 
 def test_a_large_answer_without_sense_is_named(bounded, sandbox):
-    run = bounded([
-        steer("large", faults=[dict(fault="huge", megabytes=40, method="GetProjectById", times=-1)]),
-        task("read", "retest_info", project_id=PROJECT, retries=0),
-        task("request", "retest", timeout=5, **REQUEST),
-        steer("over", clear_faults=True),
-    ])
+    run = bounded(
+        [
+            steer("large", faults=[dict(fault="huge", megabytes=40, method="GetProjectById", times=-1)]),
+            task("read", "retest_info", project_id=PROJECT, retries=0),
+            task("request", "retest", timeout=5, **REQUEST),
+            steer("over", clear_faults=True),
+        ]
+    )
     assert run.outcome("read") == "ok" or "GetProjectById" in run.result("read")["msg"]
     assert len(str(run.result("read"))) < 5000
     assert sandbox.books()["most_open_rounds_of_a_finding"] <= 1
@@ -154,14 +224,20 @@ def test_nothing_is_requested_on_the_word_of_a_doubtful_history(plays, sandbox, 
 
 @pytest.mark.parametrize("levels", [900, 100_000, 2_000_000])
 def test_an_answer_that_is_nested_deep_is_no_answer(bounded, sandbox, levels):
-    run = bounded([
-        steer("deep", faults=[
-            dict(fault="deep", levels=levels, method=method, times=-1)
-            for method in ("GetProjectById", "GetProjectVulnerabilitiesById")]),
-        task("history", "retest", **REQUEST, retries=1),
-        task("page", "vulnerability_info", project_id=PROJECT, retries=1),
-        steer("over", clear_faults=True),
-    ])
+    run = bounded(
+        [
+            steer(
+                "deep",
+                faults=[
+                    dict(fault="deep", levels=levels, method=method, times=-1)
+                    for method in ("GetProjectById", "GetProjectVulnerabilitiesById")
+                ],
+            ),
+            task("history", "retest", **REQUEST, retries=1),
+            task("page", "vulnerability_info", project_id=PROJECT, retries=1),
+            steer("over", clear_faults=True),
+        ]
+    )
     for name, method in (("history", "GetProjectById"), ("page", "GetProjectVulnerabilitiesById")):
         assert run.outcome(name) == "failed" and method in run.result(name)["msg"]
         assert len(run.result(name)["msg"]) < 1500
@@ -178,7 +254,7 @@ class Endless(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         type(self).asked += 1
         number = type(self).asked if self.fresh else 0
-        records = [{"vulnerability_id": "%024x" % number, "vulnerability_status": "Open"}]
+        records = [{"vulnerability_id": f"{number:024x}", "vulnerability_status": "Open"}]
         body = json.dumps({"count": 10**8, "vulnerabilities": records}).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
@@ -195,8 +271,17 @@ def test_pages_without_end_come_to_an_end(bounded, fresh):
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
-            run = bounded([task("task", "vulnerability_info", project_id=PROJECT, priorities=["High"],
-                                base_url="http://127.0.0.1:%d" % server.server_port)])
+            run = bounded(
+                [
+                    task(
+                        "task",
+                        "vulnerability_info",
+                        project_id=PROJECT,
+                        priorities=["High"],
+                        base_url="http://127.0.0.1:%d" % server.server_port,
+                    )
+                ]
+            )
         finally:
             server.shutdown()
     assert run.outcome("task") == "failed" and "GetProjectVulnerabilitiesById" in run.result("task")["msg"]
@@ -206,16 +291,29 @@ def test_pages_without_end_come_to_an_end(bounded, fresh):
 def test_a_history_of_ten_thousand_rounds_is_read(tmp_path):
     rounds = [{"status": "completed", "findings": ["BIG-1"]} for _number in range(9_998)]
     rounds += [{"status": "requested", "findings": ["BIG-1", "BIG-2"]}, {"status": "cancelled", "findings": ["BIG-3"]}]
-    seed = {"keys": [{"label": "big", "key": "any-eight-characters"}], "projects": [
-        {"id": PROJECT, "name": "Everything", "code": "BIG", "generate": {"count": 3, "ready": 3, "text_kb": 1},
-         "rounds": rounds}]}
+    seed = {
+        "keys": [{"label": "big", "key": "any-eight-characters"}],
+        "projects": [
+            {
+                "id": PROJECT,
+                "name": "Everything",
+                "code": "BIG",
+                "generate": {"count": 3, "ready": 3, "text_kb": 1},
+                "rounds": rounds,
+            }
+        ],
+    }
     with Sandbox(seed=seed) as sandbox:
         findings = [row["id"] for row in sandbox.books()["findings"]]
         options = {**REQUEST, "vulnerability_ids": findings}
         begun = time.monotonic()
-        run = Plays(tmp_path, sandbox).ok([
-            task("request", "retest", **options), task("rerun", "retest", **options),
-            task("read", "retest_info", project_id=PROJECT, round=9_999)])
+        run = Plays(tmp_path, sandbox).ok(
+            [
+                task("request", "retest", **options),
+                task("rerun", "retest", **options),
+                task("read", "retest_info", project_id=PROJECT, round=9_999),
+            ]
+        )
         assert time.monotonic() - begun < 90
         assert [run.outcome(name) for name in ("request", "rerun", "read")] == ["changed", "ok", "ok"]
         assert run.result("request")["retest"]["round"] == 10_001

@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
-
 from pathlib import Path
 
 import pytest
@@ -36,9 +35,12 @@ def bare(folder, *libraries):
 @pytest.fixture(scope="module", name="pythons")
 def fixture_pythons(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pythons")
-    return {"requests": bare(folder / "without-requests"),
-            "voluptuous": bare(folder / "without-voluptuous", "requests", "urllib3", "idna", "certifi",
-                               "charset_normalizer")}
+    return {
+        "requests": bare(folder / "without-requests"),
+        "voluptuous": bare(
+            folder / "without-voluptuous", "requests", "urllib3", "idna", "certifi", "charset_normalizer"
+        ),
+    }
 
 
 @pytest.fixture(scope="module", name="run")
@@ -46,15 +48,21 @@ def fixture_run(tmp_path_factory, running_sandbox, pythons):
     """Plays over hosts whose interpreter is not there, and over such as lack one library each."""
     running_sandbox.reset()
     folder = tmp_path_factory.mktemp("interpreters")
-    hosts = {name: {"ansible_connection": "elsewhere", "ansible_python_interpreter": str(python)}
-             for name, python in {"web1": NOWHERE, "web2": NOWHERE, **pythons}.items()}
+    hosts = {
+        name: {"ansible_connection": "elsewhere", "ansible_python_interpreter": str(python)}
+        for name, python in {"web1": NOWHERE, "web2": NOWHERE, **pythons}.items()
+    }
     hosts.update({name: {"ansible_python_interpreter": NOWHERE} for name in ("app1", "app2")})
     inventory = folder / "inventory.yml"
     inventory.write_text(yaml.safe_dump({"all": {"hosts": hosts}}), encoding="utf-8")
     web = {"hosts": "web*", "gather_facts": False}
     plays = [
-        dict(web, become=True, vars=ROLE, tasks=[
-            {"name": "role", "ansible.builtin.include_role": {"name": "attackforge.retest.attackforge_retest"}}]),
+        dict(
+            web,
+            become=True,
+            vars=ROLE,
+            tasks=[{"name": "role", "ansible.builtin.include_role": {"name": "attackforge.retest.attackforge_retest"}}],
+        ),
         dict(web, tasks=[dict(task("delegated", "retest_info", **INFO), delegate_to="localhost", run_once=True)]),
         dict(web, hosts="app*", connection="local", tasks=[task("local", "retest_info", **INFO)]),
         dict(web, tasks=[task("there", "retest_info", **INFO) | {"ignore_unreachable": True}]),
@@ -83,9 +91,10 @@ def test_a_task_that_is_not_delegated_runs_there_and_with_the_interpreter_of_the
 
 @pytest.mark.parametrize("library", ["requests", "voluptuous"])
 def test_a_missing_library_is_named_with_the_interpreter_and_the_remedy(run, pythons, library):
-    message = next(line["result"]["msg"] for line in run.lines
-                   if line.get("task") == "lacking" and line["host"] == library)
-    assert "Failed to import the required Python library (%s)" % library in message
+    message = next(
+        line["result"]["msg"] for line in run.lines if line.get("task") == "lacking" and line["host"] == library
+    )
+    assert f"Failed to import the required Python library ({library})" in message
     assert str(pythons[library]) in message
     assert "dependencies.python" in message and "leaves voluptuous out" in message
 

@@ -16,8 +16,11 @@ PROJECT = "66333e1d110ab5acf8a4354e"
 
 
 def test_request_gate_and_cancel(plays, sandbox):
-    wish = {"attackforge_retest_project_id": PROJECT, "attackforge_retest_select": {"tags": ["release-2026.12"]},
-            "attackforge_retest_release": "2026.12"}
+    wish = {
+        "attackforge_retest_project_id": PROJECT,
+        "attackforge_retest_select": {"tags": ["release-2026.12"]},
+        "attackforge_retest_release": "2026.12",
+    }
     gate = {"attackforge_retest_gate_project_id": PROJECT}
     run = plays.ok("attackforge.retest.request", variables=wish)
     assert run.artifacts["attackforge_retest_result"]["retest"]["round"] == 2
@@ -40,21 +43,36 @@ def test_extra_variables_may_be_words(plays, sandbox):
     run = plays.run("attackforge.retest.request", *request, *ids, *off)
     assert run.rc == 2 and "not ready for retest" in run.output
     assert sandbox.writes() == []
-    run = plays.ok("attackforge.retest.request", *request, "-e", "attackforge_retest_window_days=3", "-e",
-                   "attackforge_retest_select=" + json.dumps(json.dumps({"alternate_ids": ["WEBAPP-1", "WEBAPP-5"]})))
+    run = plays.ok(
+        "attackforge.retest.request",
+        *request,
+        "-e",
+        "attackforge_retest_window_days=3",
+        "-e",
+        "attackforge_retest_select=" + json.dumps(json.dumps({"alternate_ids": ["WEBAPP-1", "WEBAPP-5"]})),
+    )
     assert run.artifacts["attackforge_retest_result"]["retest"]["round"] == 2
     sandbox.act("close", id="WEBAPP-1")
     sandbox.act("complete_round")
     assert plays.run("attackforge.retest.gate", *gate).rc == 2
     report = plays.folder / "report.md"
-    plays.ok("attackforge.retest.gate", *gate, "-e", "attackforge_retest_gate_round=2", "-e",
-             "attackforge_retest_gate_ignore_priorities=High,Low attackforge_retest_gate_report=%s" % report)
+    plays.ok(
+        "attackforge.retest.gate",
+        *gate,
+        "-e",
+        "attackforge_retest_gate_round=2",
+        "-e",
+        f"attackforge_retest_gate_ignore_priorities=High,Low attackforge_retest_gate_report={report}",
+    )
     assert "round 2: passed" in report.read_text(encoding="utf-8")
 
 
 def test_each_says_what_it_needs(plays, sandbox):
-    for name, variable in (("request", "attackforge_retest_project_id"), ("cancel", "attackforge_retest_project_id"),
-                           ("gate", "attackforge_retest_gate_project_id")):
+    for name, variable in (
+        ("request", "attackforge_retest_project_id"),
+        ("cancel", "attackforge_retest_project_id"),
+        ("gate", "attackforge_retest_gate_project_id"),
+    ):
         run = plays.run("attackforge.retest." + name)
         assert run.rc == 2 and variable in run.output
     assert sandbox.log() == []

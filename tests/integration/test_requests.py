@@ -14,8 +14,11 @@ PROJECT = "66333e1d110ab5acf8a4354e"
 HISTORY, FINDINGS = "GetProjectById", "GetProjectVulnerabilitiesById"
 ASK, CANCEL = "RequestNewProjectRetest", "CancelProjectRetestRound"
 UPDATE, NOTE = "UpdateVulnerabilityById", "CreateRemediationNote"
-MANY = {"projects": [{"id": PROJECT, "name": "Many", "code": "MANY", "generate": {
-    "count": 1306, "ready": 120, "text_kb": 1}}]}
+MANY = {
+    "projects": [
+        {"id": PROJECT, "name": "Many", "code": "MANY", "generate": {"count": 1306, "ready": 120, "text_kb": 1}}
+    ]
+}
 
 
 def task(module, **options):

@@ -13,41 +13,59 @@ import pytest
 from tests.integration.plays import Plays, steer, task
 
 PROJECT = "66333e1d110ab5acf8a4354e"
-ID = {number: "6639508f50523053f459d2%s" % end for number, end in enumerate(
-    ("9f", "a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7", "a8", "a9", "aa"), 1)}
+ID = {
+    number: f"6639508f50523053f459d2{end}"
+    for number, end in enumerate(("9f", "a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7", "a8", "a9", "aa"), 1)
+}
 HISTORY = "project.project_retesting_history"
 
 
 def held(*numbers, **more):
-    return dict({"do": "request_round", "ids": [ID[one] for one in numbers], "start": "2030-12-01",
-                 "end": "2030-12-08"}, **more)
+    return dict(
+        {"do": "request_round", "ids": [ID[one] for one in numbers], "start": "2030-12-01", "end": "2030-12-08"}, **more
+    )
 
 
 # Round 1 of the demo is completed. Round 2 is cancelled, round 3 completed with one closed, one reopened and one not
 # tested, round 4 open and without an end, with one closed and one reopened.
 STORY = [
-    held(1, 2), {"do": "cancel_round"},
-    held(1, 2, 3), {"do": "close", "id": ID[1]}, {"do": "reopen", "id": ID[2]}, {"do": "complete_round"},
+    held(1, 2),
+    {"do": "cancel_round"},
+    held(1, 2, 3),
+    {"do": "close", "id": ID[1]},
+    {"do": "reopen", "id": ID[2]},
+    {"do": "complete_round"},
     {"do": "mark_ready", "ids": [ID[5], ID[6]]},
     {"do": "request_round", "ids": [ID[4], ID[5], ID[6]], "start": "2030-12-24"},
-    {"do": "close", "id": ID[4]}, {"do": "reopen", "id": ID[5]},
+    {"do": "close", "id": ID[4]},
+    {"do": "reopen", "id": ID[5]},
 ]
 OUTCOMES = {1: (2, 1, 0), 2: (1, 1, 0), 3: (1, 1, 1), 4: (1, 1, 1)}  # closed, reopened, pending
 STATUSES = {1: "completed", 2: "cancelled", 3: "completed", 4: "requested"}
 TENANTS = [
-    {}, dict(history_rows="per_action"), dict(history_rows="per_action", history_order="newest_first"),
-    dict(history_rows="per_action", history_order="shuffled"), dict(history_order="shuffled"),
-    dict(round_number_type="string"), dict(status_case="lower", ready_reads_back="flag_true"),
+    {},
+    dict(history_rows="per_action"),
+    dict(history_rows="per_action", history_order="newest_first"),
+    dict(history_rows="per_action", history_order="shuffled"),
+    dict(history_order="shuffled"),
+    dict(round_number_type="string"),
+    dict(status_case="lower", ready_reads_back="flag_true"),
     dict(status_case="upper", ready_reads_back="status_retest", cancelled_spelling="Canceled"),
-    dict(window_end="missing"), dict(window_end="null", no_window_end="null"), dict(window_format="no_millis"),
-    dict(window_format="offset"), dict(extra_keys="yes", nulls="yes"), dict(wrapped="no", project_link="id"),
-    dict(q_support="refused"), dict(q_support="ids_never_match", count="missing"), dict(q_support="ignored"),
+    dict(window_end="missing"),
+    dict(window_end="null", no_window_end="null"),
+    dict(window_format="no_millis"),
+    dict(window_format="offset"),
+    dict(extra_keys="yes", nulls="yes"),
+    dict(wrapped="no", project_link="id"),
+    dict(q_support="refused"),
+    dict(q_support="ids_never_match", count="missing"),
+    dict(q_support="ignored"),
     dict(page_cap=2),
 ]
 
 
 def label(switches):
-    return ", ".join("%s=%s" % pair for pair in switches.items()) or "as documented"
+    return ", ".join("{}={}".format(*pair) for pair in switches.items()) or "as documented"
 
 
 def info(name, **options):
@@ -69,8 +87,9 @@ def test_rounds_and_their_outcome_are_read_right(tenants, switches):
     assert [one["round"] for one in rounds] == [4, 3, 2, 1]
     assert {one["round"]: one["status"] for one in rounds} == STATUSES
     assert [one["round"] for one in rounds if one["open"]] == [4]
-    assert {one["round"]: tuple(one["outcome"][key] for key in ("closed", "reopened", "pending"))
-            for one in rounds} == OUTCOMES
+    assert {
+        one["round"]: tuple(one["outcome"][key] for key in ("closed", "reopened", "pending")) for one in rounds
+    } == OUTCOMES
     assert [finding["id"] for finding in rounds[1]["vulnerabilities"]] == [ID[1], ID[2], ID[3]]
     assert [finding["status"] for finding in rounds[1]["vulnerabilities"]] == ["closed", "open", "retest"]
     assert [finding["retested"] for finding in rounds[1]["vulnerabilities"]] == [True, True, False]
@@ -81,19 +100,25 @@ def test_rounds_and_their_outcome_are_read_right(tenants, switches):
 
 
 # Where the service itself takes readiness away, a finding is open and not ready before a tester has seen it.
-TAKING = [dict(request_changes_status="clears_ready"),
-          dict(request_changes_status="clears_ready", history_rows="per_action")]
+TAKING = [
+    dict(request_changes_status="clears_ready"),
+    dict(request_changes_status="clears_ready", history_rows="per_action"),
+]
 
 
 @pytest.mark.parametrize("switches", TAKING, ids=label)
 def test_a_finding_that_nobody_has_tested_is_pending(plays, switches):
-    run = plays.ok([
-        steer("switch", switches=switches),
-        task("request", "retest", project_id=PROJECT, vulnerability_ids=[ID[1], ID[2]], window_start="now"),
-        info("info", outcome=True, round=2),
-        steer("tested", act=[{"do": "close", "id": ID[1]}, {"do": "reopen", "id": ID[2]}, {"do": "complete_round"}]),
-        info("completed", outcome=True, round=2),
-    ])
+    run = plays.ok(
+        [
+            steer("switch", switches=switches),
+            task("request", "retest", project_id=PROJECT, vulnerability_ids=[ID[1], ID[2]], window_start="now"),
+            info("info", outcome=True, round=2),
+            steer(
+                "tested", act=[{"do": "close", "id": ID[1]}, {"do": "reopen", "id": ID[2]}, {"do": "complete_round"}]
+            ),
+            info("completed", outcome=True, round=2),
+        ]
+    )
     assert run.result("info")["rounds"][0]["outcome"] == {"closed": 0, "reopened": 0, "pending": 2}
     assert run.result("completed")["rounds"][0]["outcome"] == {"closed": 1, "reopened": 1, "pending": 0}
 
@@ -104,26 +129,28 @@ def fixture_odd(tmp_path_factory, running_sandbox):
         return [dict(fault="wrong_type", method="GetProjectById", path=path, times=1, **more)]
 
     running_sandbox.reset()
-    return Plays(tmp_path_factory.mktemp("odd"), running_sandbox).ok([
-        steer("story", act=STORY),
-        info("without outcome", round=3),
-        info("completed", status="completed"),
-        info("requested", status="requested"),
-        info("cancelled and numbered", status="cancelled", round=3),
-        info("no such round", round=9),
-        info("round 0", round=0, wait_timeout=-1, wait_interval=0),
-        info("another project", project_id="6" * 24),
-        steer("hidden", act=[{"do": "hide", "id": ID[1]}]),
-        info("hidden", round=3, outcome=True),
-        steer("a word", faults=wrong(HISTORY + ".3.retesting_round_status", value="Paused")),
-        info("a word", round=4),
-        steer("no scope", faults=wrong(HISTORY + ".3.retesting_round_vulnerabilities", remove=True)),
-        info("no scope", round=4, outcome=True),
-        steer("empty", reset={"switches": {"history_empty": "missing"}}),
-        info("partner", project_id=PROJECT[:-1] + "f", outcome=True),
-        info("as a preview", outcome=True) | {"check_mode": True},
-        steer("done", look=PROJECT),
-    ])
+    return Plays(tmp_path_factory.mktemp("odd"), running_sandbox).ok(
+        [
+            steer("story", act=STORY),
+            info("without outcome", round=3),
+            info("completed", status="completed"),
+            info("requested", status="requested"),
+            info("cancelled and numbered", status="cancelled", round=3),
+            info("no such round", round=9),
+            info("round 0", round=0, wait_timeout=-1, wait_interval=0),
+            info("another project", project_id="6" * 24),
+            steer("hidden", act=[{"do": "hide", "id": ID[1]}]),
+            info("hidden", round=3, outcome=True),
+            steer("a word", faults=wrong(HISTORY + ".3.retesting_round_status", value="Paused")),
+            info("a word", round=4),
+            steer("no scope", faults=wrong(HISTORY + ".3.retesting_round_vulnerabilities", remove=True)),
+            info("no scope", round=4, outcome=True),
+            steer("empty", reset={"switches": {"history_empty": "missing"}}),
+            info("partner", project_id=PROJECT[:-1] + "f", outcome=True),
+            info("as a preview", outcome=True) | {"check_mode": True},
+            steer("done", look=PROJECT),
+        ]
+    )
 
 
 def rounds(run, name):
@@ -207,10 +234,13 @@ def test_it_waits_until_the_round_is_finished_and_says_at_each_look_how_it_stand
 def test_it_waits_no_longer_than_it_may_and_looks_once_more_at_the_end(plays, sandbox):
     """The interval need not go into the time: the last look is when the time is over."""
     sandbox.act(**held(1))
-    run = plays.ok([
-        info("once", outcome=True), info("wait", wait_timeout=1.2, **{**WAITING, "wait_interval": 1}),
-        info("long interval", wait_timeout=0.5, **{**WAITING, "wait_interval": 60}),
-    ])
+    run = plays.ok(
+        [
+            info("once", outcome=True),
+            info("wait", wait_timeout=1.2, **{**WAITING, "wait_interval": 1}),
+            info("long interval", wait_timeout=0.5, **{**WAITING, "wait_interval": 60}),
+        ]
+    )
     assert run.result("wait")["rounds"][0]["open"] is True
     assert len(sandbox.log("GetProjectById")) == 1 + 3 + 2
 

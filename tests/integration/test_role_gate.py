@@ -20,8 +20,14 @@ IN_ROUND = ["WEBAPP-1", "WEBAPP-2", "WEBAPP-4"]  # Critical, High, Medium
 
 def play(**variables):
     variables = {"attackforge_retest_gate_project_id": PROJECT, **variables}
-    return [{"hosts": "all", "gather_facts": False, "roles": [{"role": ROLE, "vars": variables}],
-             "post_tasks": [{"name": "beyond", "ansible.builtin.debug": {"msg": "open"}}]}]
+    return [
+        {
+            "hosts": "all",
+            "gather_facts": False,
+            "roles": [{"role": ROLE, "vars": variables}],
+            "post_tasks": [{"name": "beyond", "ansible.builtin.debug": {"msg": "open"}}],
+        }
+    ]
 
 
 @pytest.fixture(name="round_2")
@@ -45,7 +51,11 @@ def test_it_holds_while_the_round_is_open(plays, round_2):
     run = plays.run(play())
     assert run.rc == 2 and not run.results("beyond") and "still open" in verdict(run)
     assert {key: outcome(run)[key] for key in ("passed", "closed", "reopened", "pending")} == {
-        "passed": False, "closed": 0, "reopened": 0, "pending": 3}
+        "passed": False,
+        "closed": 0,
+        "reopened": 0,
+        "pending": 3,
+    }
     assert not round_2.writes()
 
 
@@ -58,7 +68,11 @@ def test_it_stops_and_names_the_one_that_was_reopened(plays, round_2):
     assert "WEBAPP-2" in verdict(run) and "REOPENED" in verdict(run)
     assert "WEBAPP-1" not in verdict(run) and "WEBAPP-4" not in verdict(run)
     assert {key: outcome(run)[key] for key in ("passed", "closed", "reopened", "pending")} == {
-        "passed": False, "closed": 2, "reopened": 1, "pending": 0}
+        "passed": False,
+        "closed": 2,
+        "reopened": 1,
+        "pending": 0,
+    }
     assert not round_2.writes()
 
 
@@ -83,8 +97,7 @@ def test_it_is_not_skipped_for_all_where_its_condition_leaves_out_the_first_host
 @pytest.mark.every_core
 def test_become_in_the_inventory_does_not_reach_the_controller(plays, round_2):
     inventory = plays.folder / "become.yml"
-    inventory.write_text(
-        "all: {hosts: {web1: {}}, vars: {ansible_become: true, ansible_become_exe: /no/such/sudo}}")
+    inventory.write_text("all: {hosts: {web1: {}}, vars: {ansible_become: true, ansible_become_exe: /no/such/sudo}}")
     run = plays.run(play(), inventory=inventory)
     assert run.rc == 2 and "still open" in verdict(run)
 
@@ -99,11 +112,18 @@ def test_each_host_may_stand_for_a_project_of_its_own(plays, round_2, tmp_path):
     round_2.act("complete_round", round=2)
     inventory = plays.folder / "projects.yml"
     inventory.write_text(
-        "all: {hosts: {portal: {project: %s}, partner: {project: %s}}, vars: {ansible_connection: local}}" % (
-            PROJECT, PROJECT[:-1] + "f"))
-    run = plays.run(play(
-        attackforge_retest_gate_project_id="{{ project }}", attackforge_retest_gate_run_once=False,
-        attackforge_retest_gate_report=str(tmp_path / "{{ inventory_hostname }}.md")), inventory=inventory)
+        "all: {{hosts: {{portal: {{project: {}}}, partner: {{project: {}}}}}, vars: {{ansible_connection: local}}}}".format(
+            PROJECT, PROJECT[:-1] + "f"
+        )
+    )
+    run = plays.run(
+        play(
+            attackforge_retest_gate_project_id="{{ project }}",
+            attackforge_retest_gate_run_once=False,
+            attackforge_retest_gate_report=str(tmp_path / "{{ inventory_hostname }}.md"),
+        ),
+        inventory=inventory,
+    )
     assert run.rc == 2 and "has no retest round" in run.result("Check that there is a round", "failed")["msg"]
     assert [line["host"] for line in run.lines if line.get("task") == "beyond"] == ["portal"]
     assert [path.name for path in tmp_path.glob("p*.md")] == ["portal.md"]
@@ -133,9 +153,13 @@ def test_without_a_round_it_does_not_pass(plays, sandbox):
 
 
 def test_it_waits_and_says_how_far_it_is(plays, round_2):
-    wait = plays.start(play(
-        attackforge_retest_gate_wait=True, attackforge_retest_gate_wait_interval=1,
-        attackforge_retest_gate_wait_timeout=60))
+    wait = plays.start(
+        play(
+            attackforge_retest_gate_wait=True,
+            attackforge_retest_gate_wait_interval=1,
+            attackforge_retest_gate_wait_timeout=60,
+        )
+    )
 
     def testers():
         for _unused in range(600):
@@ -158,16 +182,20 @@ def test_it_waits_and_says_how_far_it_is(plays, round_2):
 
 def test_it_rides_out_an_outage_while_it_waits_and_ends_in_time(plays, round_2):
     round_2.script([{"fault": "status", "method": "GetProjectById", "code": 503, "skip": 2, "times": 1}])
-    run = plays.run(play(
-        attackforge_retest_gate_wait=True, attackforge_retest_gate_wait_interval=1,
-        attackforge_retest_gate_wait_timeout=3), environment={"ATTACKFORGE_RETRIES": 0})
+    run = plays.run(
+        play(
+            attackforge_retest_gate_wait=True,
+            attackforge_retest_gate_wait_interval=1,
+            attackforge_retest_gate_wait_timeout=3,
+        ),
+        environment={"ATTACKFORGE_RETRIES": 0},
+    )
     assert run.rc == 2 and "still open" in verdict(run) and "HTTP 503" in run.output
 
 
 @pytest.mark.parametrize("ending", ["md", "html"])
 def test_it_writes_a_report(ending, plays, round_2, tmp_path):
-    hostile = round_2.act(
-        "add_finding", title="<script>alert(1)</script> | `x` & \"y\"", status="retest", priority="Low")
+    hostile = round_2.act("add_finding", title='<script>alert(1)</script> | `x` & "y"', status="retest", priority="Low")
     round_2.act("cancel_round", round=2)
     round_2.act("request_round", ids=[*IN_ROUND, hostile["id"]])
     round_2.act("close", ids=["WEBAPP-1", "WEBAPP-2"])
@@ -194,8 +222,10 @@ def test_a_report_of_another_kind_is_refused(plays, round_2):
 def test_a_relative_report_is_written_beside_the_playbook_but_not_into_the_collection(plays, round_2):
     run = plays.run(play(attackforge_retest_gate_report="report.md"))
     assert run.rc == 2 and (plays.folder / "report.md").exists(), run.output
-    run = plays.run("attackforge.retest.gate", variables={
-        "attackforge_retest_gate_project_id": PROJECT, "attackforge_retest_gate_report": "report.md"})
+    run = plays.run(
+        "attackforge.retest.gate",
+        variables={"attackforge_retest_gate_project_id": PROJECT, "attackforge_retest_gate_report": "report.md"},
+    )
     assert run.rc == 2 and "Give an absolute path" in run.output
 
 
@@ -242,47 +272,151 @@ def step(name, check=None, **variables):
 
 HELD = {"do": "request_round", "ids": IN_ROUND}
 CLOSE_ALL, COMPLETE = {"do": "close", "ids": IN_ROUND}, {"do": "complete_round"}
-NO_SCOPE = [dict(fault="wrong_type", method="GetProjectById", times=-1, remove=True,
-                 path="project.project_retesting_history.1.retesting_round_vulnerabilities")]
+NO_SCOPE = [
+    dict(
+        fault="wrong_type",
+        method="GetProjectById",
+        times=-1,
+        remove=True,
+        path="project.project_retesting_history.1.retesting_round_vulnerabilities",
+    )
+]
 FORBIDDEN = [dict(fault="status", code=403, method="GetProjectVulnerabilitiesById", times=-1)]
 REOPENED = [HELD, {"do": "close", "ids": ["WEBAPP-1", "WEBAPP-4"]}, {"do": "reopen", "id": "WEBAPP-2"}, COMPLETE]
 TENANTS = [
-    {"ready_reads_back": "flag_true"}, {"ready_reads_back": "status_retest"}, {"history_rows": "per_action"},
-    {"history_order": "shuffled", "history_rows": "per_action"}, {"status_case": "upper"}, {"nulls": "yes"},
-    {"round_number_type": "string"}, {"q_support": "refused"},
+    {"ready_reads_back": "flag_true"},
+    {"ready_reads_back": "status_retest"},
+    {"history_rows": "per_action"},
+    {"history_order": "shuffled", "history_rows": "per_action"},
+    {"status_case": "upper"},
+    {"nulls": "yes"},
+    {"round_number_type": "string"},
+    {"q_support": "refused"},
 ]
 # {case: (acts, switches, faults, variables, whether it passes, words of the message, words that are not in it)}
 CASES = {
-    "open, all closed": ([HELD, CLOSE_ALL], {}, [], {}, False,
-                         ["round 2 is still open", "No finding of it that matters is open any more."], ["WEBAPP-1 ("]),
-    "nobody has tested": ([], {"request_changes_status": "clears_ready"}, [], {}, False, ["still open", "not tested"],
-                          ["REOPENED"]),
-    "completed, one not tested": ([HELD, {"do": "close", "ids": IN_ROUND[1:]}, COMPLETE], {}, [], {}, False,
-                                  ["WEBAPP-1 (Critical, not tested yet)"], ["WEBAPP-2", "WEBAPP-4"]),
+    "open, all closed": (
+        [HELD, CLOSE_ALL],
+        {},
+        [],
+        {},
+        False,
+        ["round 2 is still open", "No finding of it that matters is open any more."],
+        ["WEBAPP-1 ("],
+    ),
+    "nobody has tested": (
+        [],
+        {"request_changes_status": "clears_ready"},
+        [],
+        {},
+        False,
+        ["still open", "not tested"],
+        ["REOPENED"],
+    ),
+    "completed, one not tested": (
+        [HELD, {"do": "close", "ids": IN_ROUND[1:]}, COMPLETE],
+        {},
+        [],
+        {},
+        False,
+        ["WEBAPP-1 (Critical, not tested yet)"],
+        ["WEBAPP-2", "WEBAPP-4"],
+    ),
     "passed": ([HELD, CLOSE_ALL, COMPLETE], {}, [], {}, True, [], []),
     "passed, then a newer one was cancelled": (
-        [HELD, CLOSE_ALL, COMPLETE, {"do": "request_round", "ids": ["WEBAPP-3"]}, {"do": "cancel_round"}], {}, [], {},
-        True, [], []),
-    "closed, then opened again": ([HELD, CLOSE_ALL, COMPLETE, {"do": "reopen", "id": "WEBAPP-2"}], {}, [], {}, False,
-                                  ["WEBAPP-2"], ["WEBAPP-1"]),
-    "the older round": ([HELD, CLOSE_ALL, COMPLETE, {"do": "request_round", "ids": ["WEBAPP-3"]}], {}, [],
-                        dict(round=2), True, [], []),
+        [HELD, CLOSE_ALL, COMPLETE, {"do": "request_round", "ids": ["WEBAPP-3"]}, {"do": "cancel_round"}],
+        {},
+        [],
+        {},
+        True,
+        [],
+        [],
+    ),
+    "closed, then opened again": (
+        [HELD, CLOSE_ALL, COMPLETE, {"do": "reopen", "id": "WEBAPP-2"}],
+        {},
+        [],
+        {},
+        False,
+        ["WEBAPP-2"],
+        ["WEBAPP-1"],
+    ),
+    "the older round": (
+        [HELD, CLOSE_ALL, COMPLETE, {"do": "request_round", "ids": ["WEBAPP-3"]}],
+        {},
+        [],
+        dict(round=2),
+        True,
+        [],
+        [],
+    ),
     "a number as text": ([HELD, CLOSE_ALL, COMPLETE], {}, [], dict(round="2", wait="false"), True, [], []),
-    "ignored": ([HELD, {"do": "close", "id": "WEBAPP-1"}, COMPLETE], {}, [],
-                dict(ignore_priorities=["High", "Medium"]), True, [], []),
-    "ignored, as text": ([HELD, {"do": "close", "id": "WEBAPP-1"}, COMPLETE], {}, [],
-                         dict(ignore_priorities="High,Medium"), True, [], []),
-    "ignored, but not this one": ([HELD, COMPLETE], {}, [], dict(ignore_priorities=["High", "Medium"]), False,
-                                  ["WEBAPP-1"], ["WEBAPP-2", "WEBAPP-4"]),
+    "ignored": (
+        [HELD, {"do": "close", "id": "WEBAPP-1"}, COMPLETE],
+        {},
+        [],
+        dict(ignore_priorities=["High", "Medium"]),
+        True,
+        [],
+        [],
+    ),
+    "ignored, as text": (
+        [HELD, {"do": "close", "id": "WEBAPP-1"}, COMPLETE],
+        {},
+        [],
+        dict(ignore_priorities="High,Medium"),
+        True,
+        [],
+        [],
+    ),
+    "ignored, but not this one": (
+        [HELD, COMPLETE],
+        {},
+        [],
+        dict(ignore_priorities=["High", "Medium"]),
+        False,
+        ["WEBAPP-1"],
+        ["WEBAPP-2", "WEBAPP-4"],
+    ),
     "hidden, and some ignored": (
-        [HELD, CLOSE_ALL, COMPLETE, {"do": "hide", "id": "WEBAPP-2"}], {}, [], dict(ignore_priorities="Low,Info"),
-        False, ["WEBAPP-2 (no priority, not to be seen)", "Look at them in AttackForge"], ["WEBAPP-1", "reopened"]),
-    "hidden": ([HELD, CLOSE_ALL, COMPLETE, {"do": "hide", "id": "WEBAPP-2"}], {}, [], {}, False, ["WEBAPP-2"],
-               ["WEBAPP-1"]),
-    "nothing known of its findings": ([HELD, CLOSE_ALL, COMPLETE], {}, NO_SCOPE, {}, False,
-                                      ["AttackForge tells no findings"], []),
-    **{"one reopened, %s" % switches: (REOPENED, switches, [], {}, False, ["WEBAPP-2 (High, REOPENED)"],
-                                       ["WEBAPP-1", "WEBAPP-4"]) for switches in TENANTS},
+        [HELD, CLOSE_ALL, COMPLETE, {"do": "hide", "id": "WEBAPP-2"}],
+        {},
+        [],
+        dict(ignore_priorities="Low,Info"),
+        False,
+        ["WEBAPP-2 (no priority, not to be seen)", "Look at them in AttackForge"],
+        ["WEBAPP-1", "reopened"],
+    ),
+    "hidden": (
+        [HELD, CLOSE_ALL, COMPLETE, {"do": "hide", "id": "WEBAPP-2"}],
+        {},
+        [],
+        {},
+        False,
+        ["WEBAPP-2"],
+        ["WEBAPP-1"],
+    ),
+    "nothing known of its findings": (
+        [HELD, CLOSE_ALL, COMPLETE],
+        {},
+        NO_SCOPE,
+        {},
+        False,
+        ["AttackForge tells no findings"],
+        [],
+    ),
+    **{
+        f"one reopened, {switches}": (
+            REOPENED,
+            switches,
+            [],
+            {},
+            False,
+            ["WEBAPP-2 (High, REOPENED)"],
+            ["WEBAPP-1", "WEBAPP-4"],
+        )
+        for switches in TENANTS
+    },
     "in check mode": ([HELD, COMPLETE], {}, [], dict(check=True), False, ["WEBAPP-1"], []),
 }
 
@@ -293,11 +427,21 @@ def fixture_cases(tmp_path_factory, running_sandbox):
     for name, (acts, switches, faults, variables, *_rest) in CASES.items():
         tasks += [steer(name + ": before", reset={"switches": switches}, act=acts)]
         if name == "nobody has tested":
-            tasks += [{"name": name + ": request", "attackforge.retest.attackforge_retest": {
-                "project_id": PROJECT, "window_start": "now", "vulnerability_ids": [
-                    "6639508f50523053f459d29f", "6639508f50523053f459d2a0"]}}]
-        tasks += [steer(name + ": faults", faults=faults, clear_log=True), step(name, **variables),
-                  steer(name + ": after", look=PROJECT)]
+            tasks += [
+                {
+                    "name": name + ": request",
+                    "attackforge.retest.attackforge_retest": {
+                        "project_id": PROJECT,
+                        "window_start": "now",
+                        "vulnerability_ids": ["6639508f50523053f459d29f", "6639508f50523053f459d2a0"],
+                    },
+                }
+            ]
+        tasks += [
+            steer(name + ": faults", faults=faults, clear_log=True),
+            step(name, **variables),
+            steer(name + ": after", look=PROJECT),
+        ]
     running_sandbox.reset()
     return Plays(tmp_path_factory.mktemp("gate"), running_sandbox).ok(tasks)
 
@@ -334,12 +478,14 @@ def test_it_does_not_leave_the_result_of_a_look_before(plays, sandbox):
     """A roll-back that reads it must not act on another project's round."""
     for act in (HELD, CLOSE_ALL, COMPLETE):
         sandbox.act(**act)
-    run = plays.ok([
-        step("this"),
-        step("that", project_id="66333e1d110ab5acf8a4354f"),
-        steer("forbid", faults=FORBIDDEN),
-        step("forbidden"),
-    ])
+    run = plays.ok(
+        [
+            step("this"),
+            step("that", project_id="66333e1d110ab5acf8a4354f"),
+            steer("forbid", faults=FORBIDDEN),
+            step("forbidden"),
+        ]
+    )
     assert left(run, "this")["passed"] is True
     assert left(run, "that").get("passed") is not True and "no retest round" in left(run, "that")["stopped"]
     assert left(run, "forbidden").get("passed") is not True and "not granted" in left(run, "forbidden")["stopped"]
@@ -348,8 +494,10 @@ def test_it_does_not_leave_the_result_of_a_look_before(plays, sandbox):
 @pytest.mark.every_core
 def test_a_title_is_only_a_text(plays, sandbox, tmp_path):
     """What a tester writes is neither a template nor Markdown."""
-    title = "{{ 7 * 191 }} {% set x = 1 %} [here](https://evil.example) **a** _b_ <img src=x onerror=alert(1)>\n" \
-            "WEBAPP-99     High      closed         \\"
+    title = (
+        "{{ 7 * 191 }} {% set x = 1 %} [here](https://evil.example) **a** _b_ <img src=x onerror=alert(1)>\n"
+        "WEBAPP-99     High      closed         \\"
+    )
     finding = sandbox.act("add_finding", title=title, status="retest", priority="Low")
     sandbox.act("request_round", ids=[finding["id"]])
     sandbox.act("complete_round")
@@ -357,8 +505,9 @@ def test_a_title_is_only_a_text(plays, sandbox, tmp_path):
     assert "1337" not in run.output and run.output.count("{{ 7 * 191 }}") >= 2
     page, text = (tmp_path / "a.html").read_text(), (tmp_path / "a.md").read_text()
     assert "{{ 7 * 191 }}" in page and "<img" not in page and "1337" not in page + text
-    assert not any(line.startswith("WEBAPP-99") for result in run.results("Show what the retest found")
-                   for line in result["msg"])
+    assert not any(
+        line.startswith("WEBAPP-99") for result in run.results("Show what the retest found") for line in result["msg"]
+    )
     assert "](https" not in text.replace("\\]", "") and "<img" not in text and " **a**" not in text
 
 
@@ -380,7 +529,9 @@ def test_a_report_is_self_contained_and_is_not_written_in_check_mode(plays, sand
 def test_over_hosts_a_rescue_takes_the_release_back_everywhere(plays, round_2):
     block = [{"ansible.builtin.include_role": {"name": ROLE}, "vars": {"attackforge_retest_gate_project_id": PROJECT}}]
     rescue = [{"name": "back", "ansible.builtin.debug": {"msg": "{{ attackforge_retest_gate_result.round }}"}}]
-    run = plays.ok([{"hosts": "all", "gather_facts": False, "tasks": [{"block": block, "rescue": rescue}]}],
-                   hosts=["web1", "web2", "web3"])
+    run = plays.ok(
+        [{"hosts": "all", "gather_facts": False, "tasks": [{"block": block, "rescue": rescue}]}],
+        hosts=["web1", "web2", "web3"],
+    )
     assert [str(result["msg"]) for result in run.results("back")] == ["2", "2", "2"]
     assert len(run.results("Pass or stop")) == 1

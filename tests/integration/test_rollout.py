@@ -32,12 +32,25 @@ class Rollout:
             (folder / host / "version").write_text("2026.11\n")
             hosts[host] = {"app_dir": str(folder / host)}
         self.inventory = folder / "inventory.yml"
-        self.inventory.write_text(yaml.safe_dump({"web": {"hosts": hosts, "vars": {
-            "ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}}}))
+        self.inventory.write_text(
+            yaml.safe_dump(
+                {
+                    "web": {
+                        "hosts": hosts,
+                        "vars": {
+                            "ansible_connection": "local",
+                            "ansible_python_interpreter": "{{ ansible_playbook_python }}",
+                        },
+                    }
+                }
+            )
+        )
 
     def start(self, **more):
-        variables = dict({"project": PROJECT, "release": "2026.12", "patience": 120, "interval": 0.5,
-                          "report": str(self.report)}, **more.pop("variables", {}))
+        variables = dict(
+            {"project": PROJECT, "release": "2026.12", "patience": 120, "interval": 0.5, "report": str(self.report)},
+            **more.pop("variables", {}),
+        )
         variables = {name: value for name, value in variables.items() if value is not None}
         return self.plays.start(ROLLOUT, inventory=self.inventory, variables=variables, **more)
 
@@ -100,7 +113,10 @@ def test_testers_do_not_come_to_an_end_and_the_round_is_withdrawn(rollout, sandb
     assert rollout.versions() == {"2026.11"}
     books = sandbox.books()
     assert [(one["number"], one["status"]) for one in books["rounds"]] == [
-        (1, "completed"), (2, "requested"), (3, "cancelled")]
+        (1, "completed"),
+        (2, "requested"),
+        (3, "cancelled"),
+    ]
     assert len(sandbox.log("CancelProjectRetestRound")) == 1
 
 
@@ -147,18 +163,28 @@ def test_a_rollout_that_fails_on_the_first_hosts_asks_for_nothing(rollout, sandb
 
 
 def test_many_projects_in_one_play(plays, sandbox):
-    projects = [{"id": PROJECT, "select": {"alternate_ids": ["WEBAPP-6"]}},
-                {"id": PARTNER, "select": {"status": ["open", "retest"]}}]
+    projects = [
+        {"id": PROJECT, "select": {"alternate_ids": ["WEBAPP-6"]}},
+        {"id": PARTNER, "select": {"status": ["open", "retest"]}},
+    ]
     tasks = [
-        {"ansible.builtin.include_role": {"name": "attackforge.retest.attackforge_retest"},
-         "vars": {"attackforge_retest_project_id": "{{ project.id }}",
-                  "attackforge_retest_select": "{{ project.select }}"},
-         "loop": projects, "loop_control": {"loop_var": "project", "label": "{{ project.id }}"}},
+        {
+            "ansible.builtin.include_role": {"name": "attackforge.retest.attackforge_retest"},
+            "vars": {
+                "attackforge_retest_project_id": "{{ project.id }}",
+                "attackforge_retest_select": "{{ project.select }}",
+            },
+            "loop": projects,
+            "loop_control": {"loop_var": "project", "label": "{{ project.id }}"},
+        }
     ]
     gates = [
-        {"ansible.builtin.include_role": {"name": "attackforge.retest.attackforge_retest_gate"},
-         "vars": {"attackforge_retest_gate_project_id": "{{ project.id }}"},
-         "loop": projects, "loop_control": {"loop_var": "project", "label": "{{ project.id }}"}},
+        {
+            "ansible.builtin.include_role": {"name": "attackforge.retest.attackforge_retest_gate"},
+            "vars": {"attackforge_retest_gate_project_id": "{{ project.id }}"},
+            "loop": projects,
+            "loop_control": {"loop_var": "project", "label": "{{ project.id }}"},
+        }
     ]
     plays.ok(tasks)
     assert [row["path"].split("/")[-3] for row in sandbox.log("RequestNewProjectRetest")] == [PROJECT, PARTNER]
@@ -171,5 +197,7 @@ def test_many_projects_in_one_play(plays, sandbox):
     run = plays.run(gates)
     assert run.rc == 2
     assert [result["msg"].partition(":")[0] for result in run.results("Pass or stop")] == [
-        "The gate is open", "The gate is shut"]
+        "The gate is open",
+        "The gate is shut",
+    ]
     assert "PARTNER-2" in run.results("Pass or stop")[-1]["msg"]

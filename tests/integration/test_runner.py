@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-
 from urllib.parse import quote
 
 import pytest
@@ -19,12 +18,17 @@ from tests.integration.plays import ROOT
 
 PROJECT = "66333e1d110ab5acf8a4354e"
 CORE = "Zq7XcoreX7qZ"  # letters that no spelling of the key changes, but base64
-KEY = 'a/b+c=&"%s<\'%%2F\\u0041#{{x' % CORE
+KEY = f"a/b+c=&\"{CORE}<'%2F\\u0041#{{{{x"
 SEED = yaml.safe_load((ROOT / "tests/sandbox/demo.yml").read_text(encoding="utf-8"))
 SEED["keys"].insert(0, {"label": "odd", "key": KEY})
-REQUEST = {"attackforge_retest_project_id": PROJECT, "attackforge_retest_select": '{"tags": ["release-2026.12"]}',
-           "attackforge_retest_release": "2026.12", "attackforge_retest_window_start": "now",
-           "attackforge_retest_window_days": 5, "attackforge_retest_on_window_change": "keep"}
+REQUEST = {
+    "attackforge_retest_project_id": PROJECT,
+    "attackforge_retest_select": '{"tags": ["release-2026.12"]}',
+    "attackforge_retest_release": "2026.12",
+    "attackforge_retest_window_start": "now",
+    "attackforge_retest_window_days": 5,
+    "attackforge_retest_on_window_change": "keep",
+}
 GATE = {"attackforge_retest_gate_project_id": PROJECT, "attackforge_retest_gate_round": 2}
 CANCEL = {"attackforge_retest_project_id": PROJECT, "attackforge_retest_round": 3}
 JOBS = ["request", "gate, open", "gate, closed", "cancel", "refused"]
@@ -57,9 +61,13 @@ def test_the_answers_of_a_survey_become_a_round_and_its_artifact(jobs):
     result = done["request"].artifacts["attackforge_retest_result"]
     assert result["changed"] is True and result["retest"]["round"] == 2
     assert [one["alternate_id"] for one in result["retest"]["vulnerabilities"]] == [
-        "WEBAPP-%d" % number for number in range(1, 6)]
+        "WEBAPP-%d" % number for number in range(1, 6)
+    ]
     assert [(one["number"], one["status"]) for one in books["rounds"]] == [
-        (1, "completed"), (2, "completed"), (3, "cancelled")]
+        (1, "completed"),
+        (2, "completed"),
+        (3, "cancelled"),
+    ]
 
 
 def test_the_gate_fails_the_job_and_leaves_its_artifact_all_the_same(jobs):
@@ -92,7 +100,7 @@ def spellings():
     yield CORE
     for before in range(3):
         coded = base64.b64encode(b"?" * before + CORE.encode() + b"?" * 3).decode()
-        yield coded[4:len(coded) - 8]
+        yield coded[4 : len(coded) - 8]
 
 
 def holds_key(text):

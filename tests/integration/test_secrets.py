@@ -11,7 +11,6 @@ import re
 import socket
 import threading
 import time
-
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -24,11 +23,12 @@ from tests.sandbox.control import Sandbox
 PROJECT = "66333e1d110ab5acf8a4354e"
 WEBAPP_1 = "6639508f50523053f459d29f"
 CORE = "Zq7XcoreX7qZ"  # letters that no spelling of the key changes
-KEY = 'a/b+c=&"%s<\'%%2F\\u0041#{{x' % CORE
+KEY = f"a/b+c=&\"{CORE}<'%2F\\u0041#{{{{x"
 SEED = yaml.safe_load((ROOT / "tests/sandbox/demo.yml").read_text(encoding="utf-8"))
 SEED["keys"].insert(0, {"label": "odd", "key": KEY})
-REQUEST = dict(project_id=PROJECT, vulnerability_ids=[WEBAPP_1], retesting_window_start="2030-12-01", timeout=2,
-               retries=0)
+REQUEST = dict(
+    project_id=PROJECT, vulnerability_ids=[WEBAPP_1], retesting_window_start="2030-12-01", timeout=2, retries=0
+)
 INFO = dict(project_id=PROJECT, timeout=2, retries=0)
 OPTION = {"api_key": "{{ lookup('env', 'ODD_KEY') }}"}
 PLACES = ("json", "html", "header", "urlencoded")
@@ -37,40 +37,79 @@ PLACES = ("json", "html", "header", "urlencoded")
 def echoes():
     """Every place and code in which a service could give the key back."""
     for source, options in (("environment", {}), ("option", OPTION)):
-        yield task("%s: preview" % source, "retest", **REQUEST, **options) | {"check_mode": True, "diff": True}
+        yield task(f"{source}: preview", "retest", **REQUEST, **options) | {"check_mode": True, "diff": True}
         for place in PLACES:
             for code in (200, 301, 400, 401, 500):
                 case = "%s, %s, %d" % (source, place, code)
-                yield steer(case, clear_faults=True, faults=[
-                    dict(fault="echo_key", where=place, code=code, method="GetProjectById")])
-                yield task("%s: read" % case, "retest_info", **INFO, **options)
-            case = "%s, %s" % (source, place)
-            yield steer(case, clear_faults=True, faults=[
-                dict(fault="echo_key", where=place, method="RequestNewProjectRetest", code=422)])
-            yield task("%s: write" % case, "retest", **REQUEST, **options)
-            yield steer("%s unseen" % case, clear_faults=True, faults=[
-                dict(fault="echo_key", where=place, method="RequestNewProjectRetest", code=200)])
-            yield task("%s: unseen" % case, "retest", preflight=False, **REQUEST, **options)
+                yield steer(
+                    case,
+                    clear_faults=True,
+                    faults=[dict(fault="echo_key", where=place, code=code, method="GetProjectById")],
+                )
+                yield task(f"{case}: read", "retest_info", **INFO, **options)
+            case = f"{source}, {place}"
+            yield steer(
+                case,
+                clear_faults=True,
+                faults=[dict(fault="echo_key", where=place, method="RequestNewProjectRetest", code=422)],
+            )
+            yield task(f"{case}: write", "retest", **REQUEST, **options)
+            yield steer(
+                f"{case} unseen",
+                clear_faults=True,
+                faults=[dict(fault="echo_key", where=place, method="RequestNewProjectRetest", code=200)],
+            )
+            yield task(f"{case}: unseen", "retest", preflight=False, **REQUEST, **options)
         for depth in (170, 190, 205, 8180, 16370):  # where texts are cut
-            yield steer("%s %d" % (source, depth), clear_faults=True, faults=[
-                dict(fault="status", code=400, body="text", message="x" * depth + "@ODD_KEY@",
-                     method="GetProjectById")])
+            yield steer(
+                "%s %d" % (source, depth),
+                clear_faults=True,
+                faults=[
+                    dict(
+                        fault="status",
+                        code=400,
+                        body="text",
+                        message="x" * depth + "@ODD_KEY@",
+                        method="GetProjectById",
+                    )
+                ],
+            )
             yield task("%s: cut at %d" % (source, depth), "retest_info", **INFO, **options)
-        yield steer("%s values" % source, clear_faults=True, faults=[
-            dict(fault="wrong_type", method="GetProjectVulnerabilitiesById", path="vulnerabilities.0." + name,
-                 value="@ODD_KEY@", times=1) for name in ("vulnerability_title", "vulnerability_status")])
-        yield task("%s: a title" % source, "vulnerability_info", include_details=True, **INFO, **options)
-        yield task("%s: a status" % source, "vulnerability_info", **INFO, **options)
-        yield steer("%s answers" % source, clear_faults=True, faults=[
-            dict(fault="wrong_type", method="GetProjectById", path="project.project_retesting_history.0." + name,
-                 value="@ODD_KEY@", times=1) for name in (
-                     "retesting_round", "retesting_round_status", "retesting_window_start")])
+        yield steer(
+            f"{source} values",
+            clear_faults=True,
+            faults=[
+                dict(
+                    fault="wrong_type",
+                    method="GetProjectVulnerabilitiesById",
+                    path="vulnerabilities.0." + name,
+                    value="@ODD_KEY@",
+                    times=1,
+                )
+                for name in ("vulnerability_title", "vulnerability_status")
+            ],
+        )
+        yield task(f"{source}: a title", "vulnerability_info", include_details=True, **INFO, **options)
+        yield task(f"{source}: a status", "vulnerability_info", **INFO, **options)
+        yield steer(
+            f"{source} answers",
+            clear_faults=True,
+            faults=[
+                dict(
+                    fault="wrong_type",
+                    method="GetProjectById",
+                    path="project.project_retesting_history.0." + name,
+                    value="@ODD_KEY@",
+                    times=1,
+                )
+                for name in ("retesting_round", "retesting_round_status", "retesting_window_start")
+            ],
+        )
         for name in ("round", "status", "start"):
-            yield task("%s: a %s" % (source, name), "retest_info", **INFO, **options)
-        yield steer("%s down" % source, clear_faults=True, faults=[
-            dict(fault="reset", method="GetProjectById")])
-        yield task("%s: reset" % source, "retest_info", **INFO, **options)
-        yield task("%s: works" % source, "retest_info", **INFO, **options)
+            yield task(f"{source}: a {name}", "retest_info", **INFO, **options)
+        yield steer(f"{source} down", clear_faults=True, faults=[dict(fault="reset", method="GetProjectById")])
+        yield task(f"{source}: reset", "retest_info", **INFO, **options)
+        yield task(f"{source}: works", "retest_info", **INFO, **options)
 
 
 @pytest.fixture(scope="module", name="runs", params=["process", "module"])
@@ -82,13 +121,14 @@ def fixture_runs(request, tmp_path_factory):
             few = re.compile("start|preview|works|environment, (json|urlencoded), (200|301|400)|option, html, 500")
             tasks = [one for one in tasks if few.match(one["name"]) or few.search(one["name"].partition(": ")[2])]
         run = Plays(folder, sandbox, request.param).ok(
-            tasks, "-vvvv", environment={"ODD_KEY": KEY, "ATTACKFORGE_API_KEY": KEY})
+            tasks, "-vvvv", environment={"ODD_KEY": KEY, "ATTACKFORGE_API_KEY": KEY}
+        )
         return run, folder, sandbox.log()
 
 
 def test_the_key_works_whatever_characters_it_has(runs):
     for source in ("environment", "option"):
-        assert runs[0].outcome("%s: works" % source) == "ok", runs[0].result("%s: works" % source)
+        assert runs[0].outcome(f"{source}: works") == "ok", runs[0].result(f"{source}: works")
     assert {row["key"] for row in runs[2]} == {"odd"}
 
 
@@ -167,8 +207,13 @@ def test_a_redirect_is_refused_and_nothing_arrives_there(plays, sandbox):
         tasks = []
         for code in (301, 302, 303, 307, 308):
             for method in ("GetProjectById", "RequestNewProjectRetest"):
-                tasks.append(steer("to", clear_faults=True, faults=[
-                    dict(fault="redirect", url=elsewhere.url + "/api/ss/", code=code, method=method)]))
+                tasks.append(
+                    steer(
+                        "to",
+                        clear_faults=True,
+                        faults=[dict(fault="redirect", url=elsewhere.url + "/api/ss/", code=code, method=method)],
+                    )
+                )
                 tasks.append(task("%d %s" % (code, method), "retest", **REQUEST))
         run = plays.ok(tasks)
         assert elsewhere.connections == 0
@@ -184,28 +229,35 @@ def test_clear_text_is_refused_off_loopback_and_nothing_is_sent_even_by_a_proxy(
     with Listener() as proxy:
         run = plays.ok(
             [task("task", "retest_info", base_url="http://tenant.attackforge.com", **INFO)],
-            environment={"HTTP_PROXY": proxy.url, "http_proxy": proxy.url, "ALL_PROXY": proxy.url})
+            environment={"HTTP_PROXY": proxy.url, "http_proxy": proxy.url, "ALL_PROXY": proxy.url},
+        )
         assert proxy.connections == 0
     assert run.outcome("task") == "failed" and "clear text" in run.result("task")["msg"]
 
 
 def test_a_proxy_is_not_asked_for_a_loopback_in_clear_text(plays, sandbox):
     with Listener() as proxy:
-        plays.ok([task("task", "retest_info", **INFO)], environment={
-            "HTTP_PROXY": proxy.url, "http_proxy": proxy.url, "ALL_PROXY": proxy.url})
+        plays.ok(
+            [task("task", "retest_info", **INFO)],
+            environment={"HTTP_PROXY": proxy.url, "http_proxy": proxy.url, "ALL_PROXY": proxy.url},
+        )
         assert proxy.connections == 0
     assert sandbox.log()
 
 
 def test_a_netrc_is_not_used(tmp_path, anywhere, sandbox):
     (tmp_path / ".netrc").write_text(
-        "machine 127.0.0.1 login someone password netrc-word\ndefault login a password b\n", encoding="utf-8")
+        "machine 127.0.0.1 login someone password netrc-word\ndefault login a password b\n", encoding="utf-8"
+    )
     (tmp_path / ".netrc").chmod(0o600)
     with Sandbox(tls=True) as secure:
         done = anywhere.ok(
-            [task("clear", "retest_info", **INFO),
-             task("secure", "retest_info", base_url=secure.url, ca_path=secure.ca, **INFO)],
-            environment={"NETRC": tmp_path / ".netrc"})
+            [
+                task("clear", "retest_info", **INFO),
+                task("secure", "retest_info", base_url=secure.url, ca_path=secure.ca, **INFO),
+            ],
+            environment={"NETRC": tmp_path / ".netrc"},
+        )
         assert [done.outcome(name) for name in ("clear", "secure")] == ["ok", "ok"]
         log = sandbox.log() + secure.log()
     assert len(log) == 2
@@ -219,7 +271,8 @@ def test_https_goes_by_a_proxy_that_does_not_see_the_key(tmp_path):
             before = proxy.connections
             run = Plays(tmp_path / mode, secure, mode).ok(
                 [task("task", "retest", ca_path=secure.ca, **REQUEST)],
-                environment={"HTTPS_PROXY": proxy.url, "https_proxy": proxy.url})
+                environment={"HTTPS_PROXY": proxy.url, "https_proxy": proxy.url},
+            )
             assert run.outcome("task") in ("changed", "ok"), run.result("task")
             assert proxy.connections > before
         assert secure.books()["open_rounds"] == [2]
@@ -227,7 +280,8 @@ def test_https_goes_by_a_proxy_that_does_not_see_the_key(tmp_path):
         spared = proxy.connections
         run = Plays(tmp_path, secure).ok(
             [task("task", "retest_info", ca_path=secure.ca, **INFO)],
-            environment={"HTTPS_PROXY": proxy.url, "NO_PROXY": urlsplit(secure.url).hostname})
+            environment={"HTTPS_PROXY": proxy.url, "NO_PROXY": urlsplit(secure.url).hostname},
+        )
         assert run.outcome("task") == "ok" and proxy.connections == spared
 
 
@@ -238,10 +292,15 @@ def test_behind_a_proxy_too_a_request_whose_answer_is_lost_is_sent_once(tmp_path
 
         def run(when, **more):
             secure.clear_log()
-            done = plays.ok([
-                steer("lose", reset=True, faults=[dict(fault="reset", when=when, method="RequestNewProjectRetest")]),
-                task("task", "retest", ca_path=secure.ca, **options, **more),
-            ], environment={"HTTPS_PROXY": proxy.url})
+            done = plays.ok(
+                [
+                    steer(
+                        "lose", reset=True, faults=[dict(fault="reset", when=when, method="RequestNewProjectRetest")]
+                    ),
+                    task("task", "retest", ca_path=secure.ca, **options, **more),
+                ],
+                environment={"HTTPS_PROXY": proxy.url},
+            )
             assert [row["method"] for row in secure.log()].count("RequestNewProjectRetest") == 1
             return done
 
@@ -257,8 +316,10 @@ def test_behind_a_proxy_too_a_request_whose_answer_is_lost_is_sent_once(tmp_path
 
 def test_a_proxy_that_is_not_there_is_named_and_the_key_is_not(plays):
     with Sandbox(tls=True) as secure:
-        run = plays.ok([task("task", "retest_info", base_url=secure.url, ca_path=secure.ca, **INFO)],
-                       environment={"HTTPS_PROXY": "http://user:proxy-word@127.0.0.1:9"})
+        run = plays.ok(
+            [task("task", "retest_info", base_url=secure.url, ca_path=secure.ca, **INFO)],
+            environment={"HTTPS_PROXY": "http://user:proxy-word@127.0.0.1:9"},
+        )
         assert secure.log() == []
     assert run.outcome("task") == "failed" and "proxy" in run.result("task")["msg"]
     assert "proxy-word" not in run.output
@@ -269,10 +330,13 @@ def test_requests_ca_bundle_is_used_and_ca_path_comes_before_it(tmp_path):
         for mode in ("process", "module"):
             (tmp_path / mode).mkdir()
             run = Plays(tmp_path / mode, secure, mode).ok(
-                [task("bundle", "retest_info", **INFO),
-                 task("own", "retest_info", ca_path=secure.ca, **INFO),
-                 task("other", "retest_info", ca_path=other.ca, **INFO)],
-                environment={"REQUESTS_CA_BUNDLE": secure.ca})
+                [
+                    task("bundle", "retest_info", **INFO),
+                    task("own", "retest_info", ca_path=secure.ca, **INFO),
+                    task("other", "retest_info", ca_path=other.ca, **INFO),
+                ],
+                environment={"REQUESTS_CA_BUNDLE": secure.ca},
+            )
             assert [run.outcome(name) for name in ("bundle", "own", "other")] == ["ok", "ok", "failed"]
             assert "not trusted" in run.result("other")["msg"]
 
@@ -284,7 +348,8 @@ def test_the_key_is_in_no_list_of_processes_and_in_process_no_file_is_made_for_i
     sandbox.fault("hang", "GetProjectById", seconds=20)
     wait = Plays(tmp_path, sandbox, mode).start(
         [task("task", "retest_info", **{**INFO, **OPTION, "timeout": 3})],
-        environment={"ODD_KEY": KEY, "ATTACKFORGE_API_KEY": None})
+        environment={"ODD_KEY": KEY, "ATTACKFORGE_API_KEY": None},
+    )
     deadline = time.monotonic() + 60
     while not sandbox.log() and time.monotonic() < deadline:
         time.sleep(0.1)

@@ -39,7 +39,8 @@ CASES = {
 def fixture_runs(tmp_path_factory):
     with contextlib.ExitStack() as stack:
         servers = {
-            kind: stack.enter_context(Sandbox(tls=True, tls_broken=None if kind == "good" else kind)) for kind in KINDS}
+            kind: stack.enter_context(Sandbox(tls=True, tls_broken=None if kind == "good" else kind)) for kind in KINDS
+        }
         runs = {}
         for mode in ("process", "module"):
             folder = tmp_path_factory.mktemp(mode)
@@ -48,8 +49,11 @@ def fixture_runs(tmp_path_factory):
             authorities = {False: None, "none": str(folder / "none.pem"), "folder": str(folder / "empty")}
             tasks = []
             for name, (kind, authority, options, _error) in CASES.items():
-                ca_path = servers[kind].ca if authority is True else authorities.get(authority) or (
-                    servers[authority].ca if authority else None)
+                ca_path = (
+                    servers[kind].ca
+                    if authority is True
+                    else authorities.get(authority) or (servers[authority].ca if authority else None)
+                )
                 more = {"ca_path": ca_path} if ca_path else {}
                 url = servers[kind].url
                 if options.get("by_name"):
@@ -73,8 +77,10 @@ def test_what_is_wrong_is_said(runs, name, mode):
 
 
 def test_nothing_is_sent_where_it_is_refused(runs):
-    allowed = {kind: 2 * sum(words is None for other, _ca, _options, words in CASES.values() if other == kind)
-               for kind in KINDS}
+    allowed = {
+        kind: 2 * sum(words is None for other, _ca, _options, words in CASES.values() if other == kind)
+        for kind in KINDS
+    }
     assert {kind: len(log) for kind, log in runs[1].items()} == allowed
     assert runs[1]["old_version"] == []
 

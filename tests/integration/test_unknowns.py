@@ -31,10 +31,16 @@ STEPS = {
     "request again": ("retest", dict(vulnerability_ids=READY, **WINDOW), "changed"),
     "complete": ("retest", dict(state="completed"), "changed"),
     "complete again": ("retest", dict(state="completed"), "ok"),
-    "mark": ("vulnerability", dict(
-        vulnerability_ids=[NOT_READY], status="retest", remediation_note="Fixed <at last>."), "changed"),
-    "mark again": ("vulnerability", dict(
-        vulnerability_ids=[NOT_READY], status="retest", remediation_note="Fixed <at last>."), "ok"),
+    "mark": (
+        "vulnerability",
+        dict(vulnerability_ids=[NOT_READY], status="retest", remediation_note="Fixed <at last>."),
+        "changed",
+    ),
+    "mark again": (
+        "vulnerability",
+        dict(vulnerability_ids=[NOT_READY], status="retest", remediation_note="Fixed <at last>."),
+        "ok",
+    ),
     "request what was marked": ("retest", dict(vulnerability_ids=[NOT_READY], **WINDOW), "changed"),
 }
 NOTHING_WORKS = dict.fromkeys(STEPS, "failed")
@@ -49,21 +55,37 @@ OTHERWISE = {
     # The last finding is never taken. With one finding the round is empty, so the wish is never true; the round that
     # holds the other one can be cancelled.
     ("drop_last", "yes"): {
-        "request": "failed", "rerun": "failed", "cancel": "failed",
-        "cancel again": "failed", "request again": "failed", "complete": "failed", "complete again": "failed",
+        "request": "failed",
+        "rerun": "failed",
+        "cancel": "failed",
+        "cancel again": "failed",
+        "request again": "failed",
+        "complete": "failed",
+        "complete again": "failed",
         "request what was marked": "failed",
     },
     # The findings are not ready any more, and whoever asks again has to say so first.
-    ("request_changes_status", "clears_ready"): {"request again": "failed", "complete": "failed",
-                                                 "complete again": "failed"},
-    ("cancel_changes_status", "clears_ready"): {"request again": "failed", "complete": "failed",
-                                                "complete again": "failed"},
+    ("request_changes_status", "clears_ready"): {
+        "request again": "failed",
+        "complete": "failed",
+        "complete again": "failed",
+    },
+    ("cancel_changes_status", "clears_ready"): {
+        "request again": "failed",
+        "complete": "failed",
+        "complete again": "failed",
+    },
     # What was not retested cannot be completed, and the round stays open.
     ("complete_untested", "refused"): {"complete": "failed", "complete again": "failed"},
     # A service that does not show a round within the timeout: its fate is not known.
     ("history_lag", 1000): {
-        "request": "failed", "rerun": "failed", "cancel": "failed",
-        "cancel again": "failed", "request again": "failed", "complete": "ok", "complete again": "ok",
+        "request": "failed",
+        "rerun": "failed",
+        "cancel": "failed",
+        "cancel again": "failed",
+        "request again": "failed",
+        "complete": "ok",
+        "complete again": "ok",
         "request what was marked": "failed",
     },
 }
@@ -79,18 +101,22 @@ def values(switch):
 
 # The switches of the Events API, which no module uses, are tried with the event source.
 CASES = [("all", "default")] + [
-    (switch.name, value) for switch in TABLE if not switch.name.startswith("event_")
-    for value in values(switch) if value != switch.default]
+    (switch.name, value)
+    for switch in TABLE
+    if not switch.name.startswith("event_")
+    for value in values(switch)
+    if value != switch.default
+]
 
 
 def tasks_of(name, value):
-    case = "%s=%s" % (name, value)
+    case = f"{name}={value}"
     patience = dict(timeout=1 if (name, value) in OTHERWISE else 5, retries=1)
     switches = {} if name == "all" else {name: value}
     yield steer(case, reset={"switches": switches})
     for step, (module, options, _outcome) in STEPS.items():
-        yield task("%s: %s" % (case, step), module, project_id=PROJECT, **patience, **options)
-    yield steer("%s: books" % case, look=PROJECT)
+        yield task(f"{case}: {step}", module, project_id=PROJECT, **patience, **options)
+    yield steer(f"{case}: books", look=PROJECT)
 
 
 @pytest.fixture(scope="module", name="runs")
@@ -111,25 +137,31 @@ def fixture_runs(tmp_path_factory):
 
 @pytest.mark.parametrize("name, value", CASES)
 def test_a_play_does_the_same_whatever_the_service_is_like(runs, name, value):
-    run, case = runs[name, value], "%s=%s" % (name, value)
+    run, case = runs[name, value], f"{name}={value}"
     wanted = {step: outcome for step, (_module, _options, outcome) in STEPS.items()}
     wanted.update(OTHERWISE.get((name, value), {}))
     found, messages = {}, []
     for step in STEPS:
-        result = run.result("%s: %s" % (case, step))
-        found[step] = run.outcome("%s: %s" % (case, step))
-        messages.append("%s: %s" % (step, result.get("msg") or result.get("message")))
+        result = run.result(f"{case}: {step}")
+        found[step] = run.outcome(f"{case}: {step}")
+        messages.append("{}: {}".format(step, result.get("msg") or result.get("message")))
     assert found == wanted, "\n".join(messages)
     assert "Traceback" not in "".join(messages) and "should not have happened" not in "".join(messages)
 
 
 @pytest.mark.parametrize("name, value", [case for case in CASES if case not in OTHERWISE])
 def test_each_thing_is_asked_for_once(runs, name, value):
-    books = runs[name, value].result("%s=%s: books" % (name, value))
+    books = runs[name, value].result(f"{name}={value}: books")
     log = [(row["method"], row["status"]) for row in books["log"] if row["http"] != "GET" and row["status"] < 300]
     assert [method for method, _status in log] == [
-        "RequestNewProjectRetest", "CancelProjectRetestRound", "RequestNewProjectRetest", "CompleteProjectRetestRound",
-        "CreateRemediationNote", "UpdateVulnerabilityById", "RequestNewProjectRetest"]
+        "RequestNewProjectRetest",
+        "CancelProjectRetestRound",
+        "RequestNewProjectRetest",
+        "CompleteProjectRetestRound",
+        "CreateRemediationNote",
+        "UpdateVulnerabilityById",
+        "RequestNewProjectRetest",
+    ]
     assert books["books"]["most_open_rounds_of_a_finding"] == 1
     assert [note["note"] for note in books["books"]["notes"]].count("Fixed <at last>.") == 1
 

@@ -208,12 +208,12 @@ class _Exchange:
         pieces = max(1, min(len(body), int(seconds * 10)))
         for number in range(pieces):
             await asyncio.sleep(seconds / pieces)
-            data = body[len(body) * number // pieces:len(body) * (number + 1) // pieces]
+            data = body[len(body) * number // pieces : len(body) * (number + 1) // pieces]
             await self._piece(data, last=number == pieces - 1)
 
     def _truncate(self, answer: Answer, count: int | None) -> None:
         body = answer.body()
-        part = body[:len(body) // 2 if count is None else min(count, max(0, len(body) - 1))]
+        part = body[: len(body) // 2 if count is None else min(count, max(0, len(body) - 1))]
         self.state.journal.end(self.entry, answer.status, f"{answer.note}; {len(part)} of {len(body)} bytes")
         head = (
             f"HTTP/1.1 {answer.status} OK\r\nContent-Type: {answer.content_type}\r\nContent-Length: {len(body)}\r\n\r\n"

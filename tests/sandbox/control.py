@@ -164,9 +164,7 @@ class Sandbox:
         """What people do in the web interface: close, reopen, complete_round, ..."""
         return self._call("POST", "act", {"do": do, **values})
 
-    def reset(
-        self, seed: dict[str, typing.Any] | None = None, switches: dict[str, typing.Any] | None = None
-    ) -> None:
+    def reset(self, seed: dict[str, typing.Any] | None = None, switches: dict[str, typing.Any] | None = None) -> None:
         """Back to the start, or to another world; ``key``, ``keys`` and ``project_id`` follow."""
         body: dict[str, typing.Any] = {}
         if seed is not None:

@@ -16,8 +16,17 @@ _ISO = re.compile(
 _RELATIVE = re.compile(r"([+-])\s*(\d{1,6})\s*(second|minute|hour|day|week|month|year)s?")
 _SHORT = re.compile(r"([+-])(\d{1,6})([mhdw])")
 _SECONDS = {
-    "second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800, "month": 30 * 86400, "year": 365 * 86400,
-    "m": 60, "h": 3600, "d": 86400, "w": 604800,
+    "second": 1,
+    "minute": 60,
+    "hour": 3600,
+    "day": 86400,
+    "week": 604800,
+    "month": 30 * 86400,
+    "year": 365 * 86400,
+    "m": 60,
+    "h": 3600,
+    "d": 86400,
+    "w": 604800,
 }
 
 
@@ -39,8 +48,14 @@ def parse(text: str) -> datetime.datetime:
         delta = datetime.timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
         zone = datetime.timezone(-delta if offset[0] == "-" else delta)
     instant = datetime.datetime(
-        int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0),
-        int((fraction or "0").ljust(6, "0")[:6]), zone,
+        int(year),
+        int(month),
+        int(day),
+        int(hour or 0),
+        int(minute or 0),
+        int(second or 0),
+        int((fraction or "0").ljust(6, "0")[:6]),
+        zone,
     )
     try:
         return instant.astimezone(datetime.timezone.utc)

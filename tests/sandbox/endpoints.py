@@ -96,9 +96,7 @@ def _get_project(world: World, call: Call) -> Answer:
 
 
 def _get_vulnerabilities(world: World, call: Call) -> Answer:
-    parameters = call.parameters(
-        "skip", "limit", "priority", "q", "pendingVulnerabilities", "startDate", "endDate"
-    )
+    parameters = call.parameters("skip", "limit", "priority", "q", "pendingVulnerabilities", "startDate", "endDate")
     project = _project(world, call, "GetProjectVulnerabilitiesById")
     pending = parameters.get("pendingVulnerabilities", "false").lower()
     if pending not in ("true", "false"):
@@ -156,7 +154,7 @@ def _page(
     limit = call.whole_number(parameters, "limit", _MAX_PAGE, 1)
     if limit > _MAX_PAGE and call.switches.limit_over_500 == "refused":
         raise call.refuse(f"limit may be at most {_MAX_PAGE}.")
-    page = records[skip:skip + min(limit, _MAX_PAGE, call.switches.page_cap)]
+    page = records[skip : skip + min(limit, _MAX_PAGE, call.switches.page_cap)]
     document: dict[str, typing.Any] = {}
     if call.switches.count != "missing":
         total = {"total": len(records), "page": len(page), "too_high": len(records) + _MAX_PAGE}

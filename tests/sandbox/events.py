@@ -95,7 +95,12 @@ class _Connection:
         self.key = self.state.world.keys.get(text)
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in self.socket.scope["headers"]]
         self.entry = self.state.journal.begin(
-            METHOD, "GET", self.socket.url.path, [], headers, b"",
+            METHOD,
+            "GET",
+            self.socket.url.path,
+            [],
+            headers,
+            b"",
             self.key.label if self.key else "unknown key" if text else None,
             [*self.state.world.keys, *([text] if len(text) >= 8 else [])],
         )

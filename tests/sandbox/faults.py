@@ -44,7 +44,8 @@ KINDS: dict[str, _Kind] = {
         ("late",), {"seconds": 2.0}, "no answer; the request is carried out after so long, then the connection closed"
     ),
     "status": _Kind(
-        _EITHER, {"code": _REQUIRED, "body": "json", "message": "Injected by the sandbox.", "headers": {}},
+        _EITHER,
+        {"code": _REQUIRED, "body": "json", "message": "Injected by the sandbox.", "headers": {}},
         "any HTTP code; body is json, html, empty or text",
     ),
     "truncated": _Kind(
@@ -59,7 +60,8 @@ KINDS: dict[str, _Kind] = {
     "huge": _Kind(_EITHER, {"megabytes": 50}, "so many megabytes of JSON"),
     "deep": _Kind(_EITHER, {"levels": 100_000}, "JSON nested so deep"),
     "wrong_type": _Kind(
-        _AFTER, {"path": _REQUIRED, "value": None, "remove": False},
+        _AFTER,
+        {"path": _REQUIRED, "value": None, "remove": False},
         "one value of the true answer replaced or removed; the path is dotted, * is every element of a list",
     ),
     "replace": _Kind(_EITHER, {"document": _REQUIRED, "code": 200}, "another JSON document as the answer"),
@@ -91,8 +93,13 @@ class Fault:
     def row(self) -> dict[str, typing.Any]:
         """The fault as the control API shows it: ``times`` and ``skip`` are what is left."""
         return {
-            "fault": self.kind, "method": self.method, "times": self.times, "skip": self.skip, "when": self.when,
-            "fired": self.fired, **self.parameters,
+            "fault": self.kind,
+            "method": self.method,
+            "times": self.times,
+            "skip": self.skip,
+            "when": self.when,
+            "fired": self.fired,
+            **self.parameters,
         }
 
 

@@ -206,7 +206,7 @@ def parse(text: str) -> typing.Any:
     except lark.exceptions.UnexpectedInput as error:
         ended = getattr(getattr(error, "token", None), "type", "") == "$END"
         place = error.pos_in_stream or 0
-        where = "at its end" if ended or place >= len(text) else f"at {text[place:place + 20]!r}"
+        where = "at its end" if ended or place >= len(text) else f"at {text[place : place + 20]!r}"
         raise QueryError(f"cannot read the query {where}") from None
     except lark.exceptions.LarkError as error:
         raise QueryError(f"cannot read the query: {error}") from None
@@ -320,7 +320,7 @@ def _same(value: typing.Any, operand: typing.Any) -> bool:
         return any(_same(element, operand) for element in value) or (operand is None and not value)
     if isinstance(operand, re.Pattern):
         return isinstance(value, str) and operand.search(value[:MAX_SUBJECT]) is not None
-    return type(value) is type(operand) and value == operand or (_is_number(value, operand) and value == operand)
+    return (type(value) is type(operand) and value == operand) or (_is_number(value, operand) and value == operand)
 
 
 def _is_number(*values: typing.Any) -> bool:

@@ -345,8 +345,18 @@ def _add_round(world: World, project: Project, entry: _Map) -> None:
         raise SeedError(f"{entry.place}.finished_at: an open round is not finished")
     project.rounds.append(
         Round(
-            world.new_id(), project.id, world.next_number(project), status, start, end, scope, requested_at, TESTER,
-            retested=retested, finished_at=finished_at, finished_by=None if status == REQUESTED else TESTER,
+            world.new_id(),
+            project.id,
+            world.next_number(project),
+            status,
+            start,
+            end,
+            scope,
+            requested_at,
+            TESTER,
+            retested=retested,
+            finished_at=finished_at,
+            finished_by=None if status == REQUESTED else TESTER,
         )
     )
 

@@ -49,5 +49,5 @@ def heavy_fields(kilobytes: float, variant: int) -> dict[str, str]:
         text = " ".join(sentences)[:each]
         fields[name] = text
         body = html.escape(text, quote=False)
-        fields[name + "_HTML"] = f"<h2>{title}</h2><p>{body[:max(0, each - len(title) - 16)]}</p>"
+        fields[name + "_HTML"] = f"<h2>{title}</h2><p>{body[: max(0, each - len(title) - 16)]}</p>"
     return fields

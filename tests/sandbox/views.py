@@ -76,11 +76,15 @@ def finding_record(world: World, finding: Finding) -> dict[str, typing.Any]:
     _put(record, switches, "vulnerability_tags", list(finding.tags))
     _put(record, switches, "vulnerability_affected_asset_name", ", ".join(finding.assets))
     _put(
-        record, switches, "vulnerability_affected_assets",
+        record,
+        switches,
+        "vulnerability_affected_assets",
         [{"asset": {"name": name}, "components": []} for name in finding.assets],
     )
     _put(
-        record, switches, "vulnerability_custom_fields",
+        record,
+        switches,
+        "vulnerability_custom_fields",
         [{"key": key, "value": value, "type": "INPUT"} for key, value in finding.custom_fields.items()],
     )
     _put(record, switches, "vulnerability_remediation_notes", [note_row(note) for note in finding.notes])
@@ -193,7 +197,9 @@ def _history_row(
         "retesting_round": number,
         "retesting_round_status": _cased(switches, word),
         "retesting_round_actioned_by": {
-            "user_id": by.id, "user_first_name": by.first_name, "user_last_name": by.last_name,
+            "user_id": by.id,
+            "user_first_name": by.first_name,
+            "user_last_name": by.last_name,
         },
         "retesting_window_start": dates.show(round_.start, switches.window_format),
     }

@@ -213,7 +213,15 @@ class World:
     ) -> Round:
         """A new round."""
         round_ = Round(
-            self.new_id(), project.id, self.next_number(project), REQUESTED, start, end, list(scope), dates.now(), by,
+            self.new_id(),
+            project.id,
+            self.next_number(project),
+            REQUESTED,
+            start,
+            end,
+            list(scope),
+            dates.now(),
+            by,
             unseen_reads=self.switches.history_lag,
         )
         project.rounds.append(round_)

@@ -18,23 +18,29 @@ def main():
     parser.add_argument("--runs", type=int, default=100, metavar="N", help="schedules (default: 100)")
     parser.add_argument("--seed", default="1", metavar="S", help="what the chances are made of (default: 1)")
     parser.add_argument("--only", type=int, metavar="NUMBER", help="replay one schedule, and show it")
-    parser.add_argument("--with", dest="client", choices=["collection", "uri"], default="collection",
-                        help="uri: the same with ansible.builtin.uri, until and retries, to compare")
+    parser.add_argument(
+        "--with",
+        dest="client",
+        choices=["collection", "uri"],
+        default="collection",
+        help="uri: the same with ansible.builtin.uri, until and retries, to compare",
+    )
     parser.add_argument("--jobs", type=int, default=2, metavar="J", help="processes at a time (default: 2)")
     given = parser.parse_args()
     numbers = range(given.runs) if given.only is None else [given.only]
     if given.only is not None:
         for part, value in make(given.seed, given.only, 0)._asdict().items():
-            print("%s: %s" % (part, value) if part != "attempts" else "attempts:\n  " + "\n  ".join(map(str, value)))
+            print(f"{part}: {value}" if part != "attempts" else "attempts:\n  " + "\n  ".join(map(str, value)))
     verdicts = storm(given.seed, numbers, given.client, given.jobs)
     sums = {name: sum(bool(getattr(one, name)) for one in verdicts) for name in ("doubled", "lost", "leaked")}
     for one in verdicts:
         for name in sums:
             for sentence in getattr(one, name):
                 print("%s: %s. Replay: --seed %s --only %d" % (name, sentence, given.seed, one.number))
-    print("schedules: %d, runs: %d, %s" % (
-        len(verdicts), sum(one.runs for one in verdicts),
-        ", ".join("%s: %d" % pair for pair in sums.items())))
+    print(
+        "schedules: %d, runs: %d, %s"
+        % (len(verdicts), sum(one.runs for one in verdicts), ", ".join("%s: %d" % pair for pair in sums.items()))
+    )
     return int(any(sums.values()))
 
 

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import tempfile
-
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +17,7 @@ from tests.sandbox.switches import TABLE
 
 from .schedules import TIMEOUT, make, seed_of
 
-KEY = "storm-key-7f3a/b+c=&\"q"
+KEY = 'storm-key-7f3a/b+c=&"q'
 SETTLED = 1.5 * TIMEOUT + 0.2  # seconds after which nothing is carried out any more
 GROUP = 20  # schedules in one playbook
 
@@ -36,7 +35,7 @@ class Verdict(NamedTuple):
 def storm(seed, numbers, client="collection", jobs=2):
     """Run schedules. Returns a Verdict for each."""
     numbers = list(numbers)
-    groups = [numbers[start:start + GROUP] for start in range(0, len(numbers), GROUP)]
+    groups = [numbers[start : start + GROUP] for start in range(0, len(numbers), GROUP)]
     with ThreadPoolExecutor(jobs) as pool:
         return [verdict for group in pool.map(lambda group: _group(seed, group, client), groups) for verdict in group]
 
@@ -63,13 +62,15 @@ def _leaked(one, run):
 
 def _tasks(one, write):
     """The tasks of a schedule. After each attempt the log is kept and cleared."""
-    yield steer("%d: start" % one.number, clear_faults=True, clear_log=True,
-                switches={**_defaults(), **one.switches})
+    yield steer("%d: start" % one.number, clear_faults=True, clear_log=True, switches={**_defaults(), **one.switches})
     for position, attempt in enumerate(one.attempts):
-        acts = [dict(act, project_id=one.project_id) if act["do"] in ("complete_round", "cancel_round") else act
-                for act in attempt.acts]
-        yield steer("%d.%d: before" % (one.number, position), clear_faults=True, faults=list(attempt.faults),
-                    act=acts) | {"ignore_errors": True}
+        acts = [
+            dict(act, project_id=one.project_id) if act["do"] in ("complete_round", "cancel_round") else act
+            for act in attempt.acts
+        ]
+        yield steer(
+            "%d.%d: before" % (one.number, position), clear_faults=True, faults=list(attempt.faults), act=acts
+        ) | {"ignore_errors": True}
         yield from write(one, "%d.%d" % (one.number, position), attempt.kind, attempt.options, TIMEOUT)
         yield steer("%d.%d: after" % (one.number, position), look=one.project_id, clear_log=True)
     late = any(fault["fault"] == "late_commit" for attempt in one.attempts for fault in attempt.faults)
@@ -87,51 +88,91 @@ def _defaults():
 def _with_collection(one, name, kind, options, timeout):
     common = dict(project_id=one.project_id, timeout=timeout, retries=1)
     if kind == "mark":
-        yield task("%s mark" % name, "vulnerability", vulnerability_ids=[one.marked], status="retest",
-                   remediation_note=one.note, **common)
+        yield task(
+            f"{name} mark",
+            "vulnerability",
+            vulnerability_ids=[one.marked],
+            status="retest",
+            remediation_note=one.note,
+            **common,
+        )
     elif kind == "cancel":
-        yield task("%s cancel" % name, "retest", state="cancelled", **common)
+        yield task(f"{name} cancel", "retest", state="cancelled", **common)
     else:
         options = {"retesting_window_start": "2030-12-01", **options}
-        yield task("%s request" % name, "retest", vulnerability_ids=list(one.wished), **options, **common)
+        yield task(f"{name} request", "retest", vulnerability_ids=list(one.wished), **options, **common)
 
 
 def _with_uri(one, name, kind, options, timeout):
     """What playbooks do without the collection: look, then send, with until and retries."""
     base = "{{ lookup('env', 'ATTACKFORGE_BASE_URL') }}/api/ss"
-    common = dict(headers={"X-SSAPI-KEY": "{{ lookup('env', 'ATTACKFORGE_API_KEY') }}"}, body_format="json",
-                  status_code=[200, 201], timeout=max(1, int(timeout)), return_content=True)
+    common = dict(
+        headers={"X-SSAPI-KEY": "{{ lookup('env', 'ATTACKFORGE_API_KEY') }}"},
+        body_format="json",
+        status_code=[200, 201],
+        timeout=max(1, int(timeout)),
+        return_content=True,
+    )
     patient = {"retries": 2, "delay": 0, "ignore_errors": True}
 
     def uri(what, register, url, **more):
         keywords = {name: more.pop(name) for name in ("when",) if name in more}
-        return {"name": "%s %s %s" % (name, kind, what), "ansible.builtin.uri": dict(common, url=base + url, **more),
-                "register": register, "until": "%s.json is defined and %s.status < 300" % (register, register),
-                "no_log": False, **patient, **keywords}
+        return {
+            "name": f"{name} {kind} {what}",
+            "ansible.builtin.uri": dict(common, url=base + url, **more),
+            "register": register,
+            "until": f"{register}.json is defined and {register}.status < 300",
+            "no_log": False,
+            **patient,
+            **keywords,
+        }
 
     if kind == "mark":
         yield uri("look", "seen", "/vulnerability/" + one.marked)
         notes = "(seen.json.vulnerability.vulnerability_remediation_notes | default([]) | map(attribute='note'))"
-        yield uri("note", "sent", "/vulnerability/%s/remediationNote" % one.marked, method="POST",
-                  body={"projectId": one.project_id, "note": one.note},
-                  when="seen is success and '%s' not in %s" % (one.note, notes))
-        yield uri("ready", "sent", "/vulnerability/" + one.marked, method="PUT",
-                  body={"projectId": one.project_id, "status": "Retest"},
-                  when="seen is success and seen.json.vulnerability.vulnerability_retest != 'Yes'")
+        yield uri(
+            "note",
+            "sent",
+            f"/vulnerability/{one.marked}/remediationNote",
+            method="POST",
+            body={"projectId": one.project_id, "note": one.note},
+            when=f"seen is success and '{one.note}' not in {notes}",
+        )
+        yield uri(
+            "ready",
+            "sent",
+            "/vulnerability/" + one.marked,
+            method="PUT",
+            body={"projectId": one.project_id, "status": "Retest"},
+            when="seen is success and seen.json.vulnerability.vulnerability_retest != 'Yes'",
+        )
         return
     yield uri("look", "seen", "/project/" + one.project_id)
-    rounds = ("seen.json.project.project_retesting_history | default([]) | "
-              "selectattr('retesting_round_status', 'equalto', 'Requested') | list")
+    rounds = (
+        "seen.json.project.project_retesting_history | default([]) | "
+        "selectattr('retesting_round_status', 'equalto', 'Requested') | list"
+    )
     if kind == "cancel":
-        yield uri("send", "sent", "/project/%s/retest/{{ (%s | first).retesting_round }}/cancel" % (
-            one.project_id, rounds), method="POST", when="seen is success and %s | length > 0" % rounds)
+        yield uri(
+            "send",
+            "sent",
+            f"/project/{one.project_id}/retest/{{{{ ({rounds} | first).retesting_round }}}}/cancel",
+            method="POST",
+            when=f"seen is success and {rounds} | length > 0",
+        )
         return
-    held = "(%s | map(attribute='retesting_round_vulnerabilities') | flatten | map(attribute='vulnerability_id'))" % (
-        rounds)
-    new = "(%s | difference(%s))" % (list(one.wished), held)
-    yield uri("send", "sent", "/project/%s/retest/request" % one.project_id, method="POST",
-              body={"retesting_window_start": "2030-12-01T00:00:00.000Z", "vulnerability_ids": "{{ %s }}" % new},
-              when="seen is success and %s | length > 0" % new)
+    held = (
+        f"({rounds} | map(attribute='retesting_round_vulnerabilities') | flatten | map(attribute='vulnerability_id'))"
+    )
+    new = f"({list(one.wished)} | difference({held}))"
+    yield uri(
+        "send",
+        "sent",
+        f"/project/{one.project_id}/retest/request",
+        method="POST",
+        body={"retesting_window_start": "2030-12-01T00:00:00.000Z", "vulnerability_ids": f"{{{{ {new} }}}}"},
+        when=f"seen is success and {new} | length > 0",
+    )
 
 
 def _judge(one, run, leaked):
@@ -141,10 +182,13 @@ def _judge(one, run, leaked):
     statuses = {row["id"]: row["status"] for row in end["findings"]}
     for name in one.wished:
         if statuses[name] != "closed" and not end["open_rounds_by_finding"].get(name):
-            lost.append("finding %s is neither closed nor in an open round at the end" % name)
+            lost.append(f"finding {name} is neither closed nor in an open round at the end")
     if lost:
-        lost += [line["result"]["msg"] for line in run.lines if line["kind"] == "failed"
-                 and line["task"].startswith("%d: clean" % one.number)]
+        lost += [
+            line["result"]["msg"]
+            for line in run.lines
+            if line["kind"] == "failed" and line["task"].startswith("%d: clean" % one.number)
+        ]
     if not any(note["note"] == one.note for note in end["notes"]):
         lost.append("the note is not there at the end")
     return Verdict(one.number, len(one.attempts) + 1, doubled, lost, leaked)
@@ -162,7 +206,10 @@ def _doubled(one, books):
                 for other, scope in there.items():
                     if scope & scopes[name]:
                         yield "round %d holds %s, which an open round held (%s)" % (
-                            subject["round"], ", ".join(sorted(scope & scopes[name])), other)
+                            subject["round"],
+                            ", ".join(sorted(scope & scopes[name])),
+                            other,
+                        )
             there[name] = scopes[name]
         elif deed["what"] in ("project-retest-cancelled", "project-retest-completed"):
             there.pop(subject["round_id"], None)

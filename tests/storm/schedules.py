@@ -7,14 +7,19 @@
 from __future__ import annotations
 
 import random
-
 from typing import NamedTuple
 
 TIMEOUT = 0.4  # seconds; of the attempts, not of the clean run at the end
 PROJECT = "66333e1d{:016x}"
 READS = ("GetProjectById", "GetProjectVulnerabilitiesById")
-WRITES = ("RequestNewProjectRetest", "RequestNewProjectRetest", "CancelProjectRetestRound", "UpdateVulnerabilityById",
-          "CreateRemediationNote", "CreateRemediationNote")
+WRITES = (
+    "RequestNewProjectRetest",
+    "RequestNewProjectRetest",
+    "CancelProjectRetestRound",
+    "UpdateVulnerabilityById",
+    "CreateRemediationNote",
+    "CreateRemediationNote",
+)
 # What a tenant may be like. Left out is what makes a clean run fail rightly, and a history that lags behind:
 # nobody can see a round that is not shown.
 SWITCHES = {
@@ -65,7 +70,7 @@ class Attempt(NamedTuple):
 
 def finding(place, number):
     """The id of a project's finding."""
-    return "6639508f{:08x}{:08x}".format(place + 1, number)
+    return f"6639508f{place + 1:08x}{number:08x}"
 
 
 def seed_of(schedules, key):
@@ -73,20 +78,30 @@ def seed_of(schedules, key):
     projects = []
     for place, one in enumerate(schedules):
         findings = [
-            {"id": finding(place, number), "title": "Finding %d" % number,
-             "status": "open" if finding(place, number) == one.marked else "retest"}
+            {
+                "id": finding(place, number),
+                "title": "Finding %d" % number,
+                "status": "open" if finding(place, number) == one.marked else "retest",
+            }
             for number in range(5)
         ]
-        projects.append({"id": one.project_id, "name": "Storm %d" % one.number, "code": "S%d" % one.number,
-                         "text_kb": 1, "findings": findings})
+        projects.append(
+            {
+                "id": one.project_id,
+                "name": "Storm %d" % one.number,
+                "code": "S%d" % one.number,
+                "text_kb": 1,
+                "findings": findings,
+            }
+        )
     return {"keys": [{"label": "storm", "key": key}], "projects": projects}
 
 
 def make(seed, number, place):
     """Make a schedule. ``place`` is its project's place in the world; it has no part in the chances."""
-    chance = random.Random("%s/%s" % (seed, number))
+    chance = random.Random(f"{seed}/{number}")
     ids = [finding(place, index) for index in range(5)]
-    wished = ids[:chance.randint(2, 4)]
+    wished = ids[: chance.randint(2, 4)]
     switches = {name: chance.choice(values) for name, values in SWITCHES.items() if chance.random() < 0.4}
     if switches.get("count") not in (None, "total", "too_high"):
         switches.pop("page_cap", None)  # a short page and no count look like the end of the pages
@@ -96,8 +111,11 @@ def make(seed, number, place):
         kind = "mark" if position == 0 else chance.choices(["request", "mark", "cancel"], [7, 2, 1])[0]
         options = {}
         if kind == "request":
-            options = {"on_duplicate": duplicates, "on_window_change": chance.choice(["keep", "keep", "replace"]),
-                       "retesting_window_end": chance.choice(["2030-12-08", "2030-12-08", "2030-12-09"])}
+            options = {
+                "on_duplicate": duplicates,
+                "on_window_change": chance.choice(["keep", "keep", "replace"]),
+                "retesting_window_end": chance.choice(["2030-12-08", "2030-12-08", "2030-12-09"]),
+            }
         faults = tuple(_fault(chance) for _unused in range(chance.choice([0, 1, 1, 2, 2, 3])))
         acts = ()
         if position and chance.random() < 0.3:
@@ -105,30 +123,52 @@ def make(seed, number, place):
             unready |= acts[0]["do"] == "unready"
         attempts.append(Attempt(kind, options, faults, acts))
     clean = tuple({"do": "mark_ready", "id": name} for name in wished) if unready else ()
-    return Schedule(number, PROJECT.format(place + 1), tuple(wished), wished[-1], "Fixed in storm %d." % number,
-                    switches, tuple(attempts), clean)
+    return Schedule(
+        number,
+        PROJECT.format(place + 1),
+        tuple(wished),
+        wished[-1],
+        "Fixed in storm %d." % number,
+        switches,
+        tuple(attempts),
+        clean,
+    )
 
 
 def _fault(chance):
     method = chance.choice(WRITES if chance.random() < 0.6 else READS)
     when = chance.choice(["before", "after"])
-    kind = chance.choice([
-        dict(fault="reset", when=when), dict(fault="close", when=when), dict(fault="hang", seconds=5, when=when),
-        dict(fault="status", code=chance.choice([500, 502, 503, 504]), when=when,
-             body=chance.choice(["json", "html", "empty", "text"])),
-        # What says that nothing was done has to be true, or nobody could rely on anything.
-        dict(fault="status", code=429, when="before", times=chance.randint(1, 3)),
-        dict(fault="status", code=chance.choice([400, 403, 404, 409]), when="before"),
-        dict(fault="echo_key", where=chance.choice(["json", "html", "header", "urlencoded"]), when="before",
-             code=chance.choice([400, 401, 500])),
-        dict(fault="echo_key", where="json", when="after", code=500),
-        dict(fault="truncated"), dict(fault="garbage", when=when), dict(fault="login_page", when=when),
-        dict(fault="redirect", url="http://127.0.0.1:9/", when="before"),
-        dict(fault="refuse", seconds=0.1, when=when),
-        # In time to be seen by a look that lasts as long as the timeout.
-        dict(fault="late_commit", seconds=round(chance.uniform(0.05, 1.5 * TIMEOUT), 2)),
-        dict(fault="deep", when=when, levels=20_000),
-    ])
+    kind = chance.choice(
+        [
+            dict(fault="reset", when=when),
+            dict(fault="close", when=when),
+            dict(fault="hang", seconds=5, when=when),
+            dict(
+                fault="status",
+                code=chance.choice([500, 502, 503, 504]),
+                when=when,
+                body=chance.choice(["json", "html", "empty", "text"]),
+            ),
+            # What says that nothing was done has to be true, or nobody could rely on anything.
+            dict(fault="status", code=429, when="before", times=chance.randint(1, 3)),
+            dict(fault="status", code=chance.choice([400, 403, 404, 409]), when="before"),
+            dict(
+                fault="echo_key",
+                where=chance.choice(["json", "html", "header", "urlencoded"]),
+                when="before",
+                code=chance.choice([400, 401, 500]),
+            ),
+            dict(fault="echo_key", where="json", when="after", code=500),
+            dict(fault="truncated"),
+            dict(fault="garbage", when=when),
+            dict(fault="login_page", when=when),
+            dict(fault="redirect", url="http://127.0.0.1:9/", when="before"),
+            dict(fault="refuse", seconds=0.1, when=when),
+            # In time to be seen by a look that lasts as long as the timeout.
+            dict(fault="late_commit", seconds=round(chance.uniform(0.05, 1.5 * TIMEOUT), 2)),
+            dict(fault="deep", when=when, levels=20_000),
+        ]
+    )
     return dict({"times": chance.choice([1, 1, 1, 2])}, method=method, skip=chance.choice([0, 0, 0, 1]), **kind)
 
 
@@ -137,5 +177,5 @@ def _act(chance, wished):
     if do in ("cancel_round", "complete_round"):
         return {"do": do}
     if do == "request_round":
-        return {"do": do, "ids": wished[:chance.randint(1, len(wished))]}
+        return {"do": do, "ids": wished[: chance.randint(1, len(wished))]}
     return {"do": do, "id": chance.choice(wished), **({"note": "Seen by a person."} if do == "add_note" else {})}

@@ -12,21 +12,38 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-PACKAGE = 'ansible==12.3.0'
-BUILD = Path(__file__).resolve().parents[2] / '.build'
+PACKAGE = "ansible==12.3.0"
+BUILD = Path(__file__).resolve().parents[2] / ".build"
 
 
 def collections() -> Path:
     """A collections path with awx.awx in it."""
-    path = BUILD / PACKAGE.replace('==', '-')
+    path = BUILD / PACKAGE.replace("==", "-")
     if not path.exists():
         BUILD.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=BUILD) as folder:
             subprocess.run(
-                [sys.executable, '-m', 'pip', 'download', '-qq', '--disable-pip-version-check', '--no-input',
-                 '--no-deps', '--only-binary', ':all:', '--dest', folder, PACKAGE], check=True)
-            with zipfile.ZipFile(next(Path(folder).glob('*.whl'))) as wheel:
-                wheel.extractall(Path(folder) / 'path', [
-                    name for name in wheel.namelist() if name.startswith('ansible_collections/awx/awx/')])
-            (Path(folder) / 'path').rename(path)
+                [
+                    sys.executable,
+                    "-m",
+                    "pip",
+                    "download",
+                    "-qq",
+                    "--disable-pip-version-check",
+                    "--no-input",
+                    "--no-deps",
+                    "--only-binary",
+                    ":all:",
+                    "--dest",
+                    folder,
+                    PACKAGE,
+                ],
+                check=True,
+            )
+            with zipfile.ZipFile(next(Path(folder).glob("*.whl"))) as wheel:
+                wheel.extractall(
+                    Path(folder) / "path",
+                    [name for name in wheel.namelist() if name.startswith("ansible_collections/awx/awx/")],
+                )
+            (Path(folder) / "path").rename(path)
     return path

@@ -18,27 +18,30 @@ from links import with_full_links
 
 def main(output: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
-        source = copy_to(Path(scratch) / 'retest')
+        source = copy_to(Path(scratch) / "retest")
         # A hub shows the README alone, and of the repository the guides have each other alone.
-        for page in [source / 'README.md', *source.glob('docs/*.md')]:
-            folder = '' if page.name == 'README.md' else 'docs'
-            text = page.read_text(encoding='utf-8')
+        for page in [source / "README.md", *source.glob("docs/*.md")]:
+            folder = "" if page.name == "README.md" else "docs"
+            text = page.read_text(encoding="utf-8")
             page.write_text(
-                with_full_links(text, folder, lambda path: bool(folder) and path.startswith('docs/')), encoding='utf-8')
-        built = Path(scratch) / 'built'
+                with_full_links(text, folder, lambda path: bool(folder) and path.startswith("docs/")), encoding="utf-8"
+            )
+        built = Path(scratch) / "built"
         subprocess.run(
-            [str(Path(sys.executable).with_name('ansible-galaxy')), 'collection', 'build', '--output-path', str(built)],
-            cwd=source, check=True, stdout=subprocess.DEVNULL,
+            [str(Path(sys.executable).with_name("ansible-galaxy")), "collection", "build", "--output-path", str(built)],
+            cwd=source,
+            check=True,
+            stdout=subprocess.DEVNULL,
         )
         output.mkdir(parents=True, exist_ok=True)
-        for old in output.glob('attackforge-retest-*.tar.gz'):
+        for old in output.glob("attackforge-retest-*.tar.gz"):
             old.unlink()
         artifact = output / next(built.iterdir()).name
         artifact.write_bytes(next(built.iterdir()).read_bytes())
     with tarfile.open(artifact) as archive:
         files = [member for member in archive.getmembers() if member.isfile()]
-    print(f'{artifact}: {len(files)} files, {artifact.stat().st_size / 1024:.0f} KiB')
+    print(f"{artifact}: {len(files)} files, {artifact.stat().st_size / 1024:.0f} KiB")
 
 
-if __name__ == '__main__':
+if __name__ == "__main__":
     main(Path(sys.argv[1]))

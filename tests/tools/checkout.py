@@ -18,13 +18,16 @@ def copy_to(destination: Path) -> Path:
     """Make `destination` a fresh copy: a file deleted here must not live on there."""
     try:
         listing = subprocess.run(
-            ['git', 'ls-files', '-z', '--cached', '--others', '--exclude-standard'],
-            cwd=ROOT, check=True, capture_output=True, text=True,
+            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+            text=True,
         ).stdout
     except (OSError, subprocess.CalledProcessError) as exc:
-        sys.exit(f'This needs git and a clone of the repository: {getattr(exc, "stderr", None) or exc}')
+        sys.exit(f"This needs git and a clone of the repository: {getattr(exc, 'stderr', None) or exc}")
     shutil.rmtree(destination, ignore_errors=True)
-    for name in filter(None, listing.split('\0')):
+    for name in filter(None, listing.split("\0")):
         source = ROOT / name
         if not source.is_file():  # deleted, and not yet told to git
             continue

@@ -16,29 +16,34 @@ import sys
 import tempfile
 from pathlib import Path
 
-COMPLAINT = re.compile(r'^(WARNING|ERROR|CRITICAL)\b')
+COMPLAINT = re.compile(r"^(WARNING|ERROR|CRITICAL)\b")
 
 
 def main(dist: Path) -> int:
-    [artifact] = dist.resolve().glob('attackforge-retest-*.tar.gz')
+    [artifact] = dist.resolve().glob("attackforge-retest-*.tar.gz")
     # The importer looks for its linters on PATH, and reads settings from the home and the current folder.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(('ANSIBLE_', 'GALAXY_'))}
-    environment['PATH'] = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
-    with tempfile.TemporaryDirectory(prefix='importer-') as scratch:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "GALAXY_"))}
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    with tempfile.TemporaryDirectory(prefix="importer-") as scratch:
         said = subprocess.run(
-            [sys.executable, '-m', 'galaxy_importer.main', str(artifact)], cwd=scratch,
-            env={**environment, 'HOME': scratch},
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+            [sys.executable, "-m", "galaxy_importer.main", str(artifact)],
+            cwd=scratch,
+            env={**environment, "HOME": scratch},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
         )
-        done = said.returncode == 0 and Path(scratch, 'importer_result.json').exists()
+        done = said.returncode == 0 and Path(scratch, "importer_result.json").exists()
     complaints = [line for line in said.stdout.splitlines() if COMPLAINT.match(line)]
     if complaints or not done:
-        print(said.stdout, end='')
-        print('==== the importer complains ====', *complaints, sep='\n')
+        print(said.stdout, end="")
+        print("==== the importer complains ====", *complaints, sep="\n")
         return 1
-    print(f'{artifact.name}: the importer has no complaint')
+    print(f"{artifact.name}: the importer has no complaint")
     return 0
 
 
-if __name__ == '__main__':
+if __name__ == "__main__":
     sys.exit(main(Path(sys.argv[1])))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-
 from pathlib import Path
 
 import yaml
@@ -30,6 +29,6 @@ def with_full_links(text, folder="", stays=lambda path: False):
         if stays(path):
             return link[0]
         kind = "raw" if picture else "blob"
-        return "%s%s(%s/%s/%s/%s%s)" % (picture, words, galaxy["repository"], kind, galaxy["version"], path, place)
+        return "{}{}({}/{}/{}/{}{})".format(picture, words, galaxy["repository"], kind, galaxy["version"], path, place)
 
     return LINK.sub(full, text)

@@ -16,7 +16,6 @@ import os
 import re
 import subprocess
 import sys
-
 from pathlib import Path
 
 from checkout import ROOT, copy_to
@@ -41,24 +40,36 @@ def main(names):
 
 def run(name):
     """Make and test all mutants of one room, and print how many survive, and which."""
-    tests = " ".join("tests/unit/%s.py" % test for test in TESTS[name])
+    tests = " ".join(f"tests/unit/{test}.py" for test in TESTS[name])
     config, session = COPY / (name + ".toml"), COPY / (name + ".sqlite")
-    config.write_text("\n".join([
-        "[cosmic-ray]",
-        'module-path = "plugins/module_utils/%s.py"' % name,
-        "timeout = 60.0",
-        'test-command = "%s -m pytest %s -x -q -p no:cacheprovider"' % (sys.executable, tests),
-        "[cosmic-ray.distributor]",
-        'name = "local"',
-        "",
-    ]), encoding="utf-8")
+    config.write_text(
+        "\n".join(
+            [
+                "[cosmic-ray]",
+                f'module-path = "plugins/module_utils/{name}.py"',
+                "timeout = 60.0",
+                f'test-command = "{sys.executable} -m pytest {tests} -x -q -p no:cacheprovider"',
+                "[cosmic-ray.distributor]",
+                'name = "local"',
+                "",
+            ]
+        ),
+        encoding="utf-8",
+    )
     session.unlink(missing_ok=True)
     environment = dict(
-        os.environ, PYTHONPATH=str(ROOT / ".build/mutants"), ANSIBLE_COLLECTIONS_PATH=str(ROOT / ".build/mutants"))
+        os.environ, PYTHONPATH=str(ROOT / ".build/mutants"), ANSIBLE_COLLECTIONS_PATH=str(ROOT / ".build/mutants")
+    )
 
     def cosmic_ray(*arguments):
-        return subprocess.run([str(BIN / "cosmic-ray"), *map(str, arguments)], cwd=COPY, env=environment, check=True,
-                              stdout=subprocess.PIPE, text=True).stdout
+        return subprocess.run(
+            [str(BIN / "cosmic-ray"), *map(str, arguments)],
+            cwd=COPY,
+            env=environment,
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        ).stdout
 
     cosmic_ray("init", config, session)
     cosmic_ray("exec", config, session)

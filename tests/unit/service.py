@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import contextlib
-
 from datetime import datetime, timezone
 from unittest import mock
 
@@ -15,18 +14,25 @@ from ansible_collections.attackforge.retest.plugins.module_utils import client a
 from ansible_collections.attackforge.retest.plugins.module_utils.client import Client
 from ansible_collections.attackforge.retest.plugins.module_utils.errors import FateUnknown, NotProcessed, Refused
 from ansible_collections.attackforge.retest.plugins.module_utils.schemas import (
-    Connection, retest_mistakes, retest_options,
+    Connection,
+    retest_mistakes,
+    retest_options,
 )
 from ansible_collections.attackforge.retest.plugins.module_utils.vulnerabilities import Finding
 
 PROJECT = "66333e1d110ab5acf8a4354e"
 NOW = datetime(2026, 11, 20, tzinfo=timezone.utc)
 DEFAULTS = dict(
-    project_id=PROJECT, state="requested", retesting_window_start="2026-12-01", retesting_window_end="2026-12-08",
-    on_window_change="keep", on_duplicate="warn", preflight=True,
+    project_id=PROJECT,
+    state="requested",
+    retesting_window_start="2026-12-01",
+    retesting_window_end="2026-12-08",
+    on_window_change="keep",
+    on_duplicate="warn",
+    preflight=True,
 )
 WORDS = {
-    "request": "Project retest requested for Project %s" % PROJECT,
+    "request": f"Project retest requested for Project {PROJECT}",
     "cancel": "Project Retest Round Cancelled",
     "complete": "Project retest round marked as completed",
 }
@@ -105,8 +111,11 @@ class FakeService(Client):
         self.rounds[number - 1]["status"] = status
 
     def open_rounds(self, finding_id=None):
-        return [one["number"] for one in self.rounds if one["status"] == "Requested"
-                and (finding_id is None or finding_id in one["ids"])]
+        return [
+            one["number"]
+            for one in self.rounds
+            if one["status"] == "Requested" and (finding_id is None or finding_id in one["ids"])
+        ]
 
     @property
     def writes(self):
@@ -124,19 +133,23 @@ class FakeService(Client):
                     raise
                 attempt.failed(failure)
         assert project_id == PROJECT
-        return {"project": {"project_retesting_history": [
-            {
-                "retesting_round": one["number"],
-                "retesting_round_status": one["status"],
-                "retesting_window_start": one["start"],
-                "retesting_window_end": one["end"],
-                "retesting_round_vulnerabilities": [
-                    {"vulnerability_id": finding_id, "vulnerability_title": "Title of %s" % finding_id}
-                    for finding_id in one["ids"]
-                ],
+        return {
+            "project": {
+                "project_retesting_history": [
+                    {
+                        "retesting_round": one["number"],
+                        "retesting_round_status": one["status"],
+                        "retesting_window_start": one["start"],
+                        "retesting_window_end": one["end"],
+                        "retesting_round_vulnerabilities": [
+                            {"vulnerability_id": finding_id, "vulnerability_title": f"Title of {finding_id}"}
+                            for finding_id in one["ids"]
+                        ],
+                    }
+                    for one in reversed(self.rounds)
+                ]
             }
-            for one in reversed(self.rounds)
-        ]}}
+        }
 
     def find_vulnerabilities(self, project_id, ids):
         assert project_id == PROJECT
@@ -155,19 +168,23 @@ class FakeService(Client):
         def refuse():
             unready = [one for one in body["vulnerability_ids"] if self.findings.get(one) != "retest"]
             doubled = [one for one in body["vulnerability_ids"] if self.open_rounds(one)]
-            return bool(unready or self.refuse_doubles and doubled)
+            return bool(unready or (self.refuse_doubles and doubled))
 
         return self._write("request", commit, refuse, lambda: commit(body["vulnerability_ids"][:-1]))
 
     def cancel_round(self, project_id, number):
         assert project_id == PROJECT
-        return self._write("cancel", lambda: self.finish(number, "Cancelled"),
-                           lambda: self.rounds[number - 1]["status"] != "Requested")
+        return self._write(
+            "cancel", lambda: self.finish(number, "Cancelled"), lambda: self.rounds[number - 1]["status"] != "Requested"
+        )
 
     def complete_round(self, project_id, number):
         assert project_id == PROJECT
-        return self._write("complete", lambda: self.finish(number, "Completed"),
-                           lambda: self.rounds[number - 1]["status"] != "Requested")
+        return self._write(
+            "complete",
+            lambda: self.finish(number, "Completed"),
+            lambda: self.rounds[number - 1]["status"] != "Requested",
+        )
 
     # Faults
 
@@ -182,7 +199,7 @@ class FakeService(Client):
             raise fault
         error = {"lost before": FateUnknown, "not processed": NotProcessed, "refused": Refused}.get(fault)
         if error is not None:
-            raise error("%s: %s." % (call, fault), method=call, http_status=None if error is FateUnknown else 429)
+            raise error(f"{call}: {fault}.", method=call, http_status=None if error is FateUnknown else 429)
         return fault
 
     def _write(self, call, commit, refuse, drop=None):
@@ -195,10 +212,10 @@ class FakeService(Client):
             self.clock.later(3, lambda: None if refuse() else commit())
         else:
             if refuse():
-                raise Refused("%s: HTTP 400." % call, method=call, http_status=400)
+                raise Refused(f"{call}: HTTP 400.", method=call, http_status=400)
             (drop if fault == "drop" and drop else commit)()
         if fault in ("late", "lost after"):
-            raise FateUnknown("%s: %s." % (call, fault), method=call)
+            raise FateUnknown(f"{call}: {fault}.", method=call)
         return {"status": WORDS[call]}
 
 

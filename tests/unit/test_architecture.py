@@ -22,8 +22,11 @@ QUOTED = sorted(set(re.findall(r"`([^`\s]+)`", PAGE)))
 
 
 def files_of(folder):
-    return sorted(path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.py")
-                  if path.stat().st_size and path.name != "__init__.py")
+    return sorted(
+        path.relative_to(folder).with_suffix("").as_posix()
+        for path in folder.rglob("*.py")
+        if path.stat().st_size and path.name != "__init__.py"
+    )
 
 
 @pytest.mark.parametrize("name", [name for name in QUOTED if name.split("/")[0] in TOP and "NAME" not in name])
@@ -31,12 +34,19 @@ def test_each_path_on_the_page_is_there(name):
     assert (ROOT / name).is_dir() if name.endswith("/") else (ROOT / name).is_file()
 
 
-@pytest.mark.parametrize("name", [name for name in QUOTED if re.fullmatch(r"_?[A-Za-z]\w*", name) and (
-    "_" in name or name.istitle() or name.isupper() or re.fullmatch("([A-Z][a-z]+)+", name))])
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        for name in QUOTED
+        if re.fullmatch(r"_?[A-Za-z]\w*", name)
+        and ("_" in name or name.istitle() or name.isupper() or re.fullmatch("([A-Z][a-z]+)+", name))
+    ],
+)
 def test_each_name_on_the_page_is_in_the_code(name):
     folders = ("plugins", "tests", "roles", "extensions")
     files = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
-    assert any(re.search(r"\b%s\b" % name, path.read_text(encoding="utf-8")) for path in files)
+    assert any(re.search(rf"\b{name}\b", path.read_text(encoding="utf-8")) for path in files)
 
 
 def test_each_room_is_on_the_page():

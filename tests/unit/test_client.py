@@ -17,32 +17,42 @@ import threading
 import time
 import types
 import warnings
-
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
-
+from ansible_collections.attackforge.retest.plugins.module_utils import client as client_module
+from ansible_collections.attackforge.retest.plugins.module_utils import transport as transport_module
+from ansible_collections.attackforge.retest.plugins.module_utils.client import Client
+from ansible_collections.attackforge.retest.plugins.module_utils.errors import (
+    AttackForgeError,
+    FateUnknown,
+    NotProcessed,
+    Refused,
+    SSAPIError,
+    UnexpectedAnswer,
+)
+from ansible_collections.attackforge.retest.plugins.module_utils.schemas import Connection, history_rows
+from ansible_collections.attackforge.retest.plugins.module_utils.transport import USER_AGENT
+from ansible_collections.attackforge.retest.plugins.module_utils.vulnerabilities import Selection
+from ansible_collections.attackforge.retest.tests.unit.wire import (
+    Server,
+    answer,
+    dribble,
+    free_port,
+    raw,
+    reply,
+    reset,
+    silence,
+    tunnel,
+)
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from urllib3.connectionpool import HTTPSConnectionPool
 
-from ansible_collections.attackforge.retest.plugins.module_utils import client as client_module
-from ansible_collections.attackforge.retest.plugins.module_utils import transport as transport_module
-from ansible_collections.attackforge.retest.plugins.module_utils.client import Client
-from ansible_collections.attackforge.retest.plugins.module_utils.errors import (
-    AttackForgeError, FateUnknown, NotProcessed, Refused, SSAPIError, UnexpectedAnswer,
-)
-from ansible_collections.attackforge.retest.plugins.module_utils.schemas import Connection, history_rows
-from ansible_collections.attackforge.retest.plugins.module_utils.transport import USER_AGENT
-from ansible_collections.attackforge.retest.plugins.module_utils.vulnerabilities import Selection
-from ansible_collections.attackforge.retest.tests.unit.wire import (
-    Server, answer, dribble, free_port, raw, reply, reset, silence, tunnel,
-)
-
-KEY = "k3y/with+odd=<signs>&\"more\"'yet%41!"
+KEY = 'k3y/with+odd=<signs>&"more"\'yet%41!'
 PROJECT = "66333e1d110ab5acf8a4354e"
 BODY = {"retesting_window_start": "2026-12-01T00:00:00.000Z", "vulnerability_ids": ["a" * 24]}
 HTML = b"<html><head><title>Log in</title><style>p {}</style></head><body><p>Please log in</p></body></html>"
@@ -52,8 +62,9 @@ HTML = b"<html><head><title>Log in</title><style>p {}</style></head><body><p>Ple
 def clock(monkeypatch):
     """Waiting between attempts costs nothing, and is written down."""
     slept = []
-    monkeypatch.setattr(client_module, "time", types.SimpleNamespace(
-        sleep=slept.append, monotonic=time.monotonic, time=time.time))
+    monkeypatch.setattr(
+        client_module, "time", types.SimpleNamespace(sleep=slept.append, monotonic=time.monotonic, time=time.time)
+    )
     monkeypatch.setattr(client_module, "random", types.SimpleNamespace(uniform=lambda low, high: high))
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
@@ -74,7 +85,8 @@ def write(one):
 
 
 CALLS = [
-    (read, "GetProjectById"), (write, "RequestNewProjectRetest"),
+    (read, "GetProjectById"),
+    (write, "RequestNewProjectRetest"),
     (lambda one: one.cancel_round(PROJECT, 2), "CancelProjectRetestRound"),
     (lambda one: one.complete_round(PROJECT, 2), "CompleteProjectRetestRound"),
 ]
@@ -96,7 +108,7 @@ def test_a_call_is_sent_as_the_service_documents_it():
     with Server(answer(200, {"status": "ok"})) as server:
         write(client(server.url + "/prefix"))
     (sent,) = server.requests
-    assert (sent.verb, sent.target) == ("POST", "/prefix/api/ss/project/%s/retest/request" % PROJECT)
+    assert (sent.verb, sent.target) == ("POST", f"/prefix/api/ss/project/{PROJECT}/retest/request")
     assert sent.headers["x-ssapi-key"] == KEY
     assert sent.headers["content-type"] == "application/json"
     assert sent.headers["user-agent"] == USER_AGENT
@@ -104,11 +116,14 @@ def test_a_call_is_sent_as_the_service_documents_it():
     assert "authorization" not in sent.headers and "cookie" not in sent.headers
 
 
-@pytest.mark.parametrize("call, verb, target", [
-    (read, "GET", "/api/ss/project/%s" % PROJECT),
-    (CALLS[2][0], "POST", "/api/ss/project/%s/retest/2/cancel" % PROJECT),
-    (CALLS[3][0], "POST", "/api/ss/project/%s/retest/2/complete" % PROJECT),
-])
+@pytest.mark.parametrize(
+    "call, verb, target",
+    [
+        (read, "GET", f"/api/ss/project/{PROJECT}"),
+        (CALLS[2][0], "POST", f"/api/ss/project/{PROJECT}/retest/2/cancel"),
+        (CALLS[3][0], "POST", f"/api/ss/project/{PROJECT}/retest/2/complete"),
+    ],
+)
 def test_what_has_no_body_is_sent_without_one(call, verb, target):
     with Server() as server:
         call(client(server.url))
@@ -144,11 +159,26 @@ def test_cookies_of_an_answer_are_no_way_for_the_key():
 
 
 @every_call
-@pytest.mark.parametrize("status, kind", [
-    (400, Refused), (401, Refused), (403, Refused), (404, Refused), (405, Refused), (409, Refused), (422, Refused),
-    (408, FateUnknown), (425, FateUnknown), (429, NotProcessed),
-    (500, FateUnknown), (502, FateUnknown), (503, FateUnknown), (504, FateUnknown), (599, FateUnknown),
-])
+@pytest.mark.parametrize(
+    "status, kind",
+    [
+        (400, Refused),
+        (401, Refused),
+        (403, Refused),
+        (404, Refused),
+        (405, Refused),
+        (409, Refused),
+        (422, Refused),
+        (408, FateUnknown),
+        (425, FateUnknown),
+        (429, NotProcessed),
+        (500, FateUnknown),
+        (502, FateUnknown),
+        (503, FateUnknown),
+        (504, FateUnknown),
+        (599, FateUnknown),
+    ],
+)
 def test_each_status_has_its_meaning_and_the_words_are_kept(call, method, status, kind):
     with Server(answer(status, {"message": "Words of the service"})) as server:
         error = failure(client(server.url), call, kind)
@@ -167,16 +197,26 @@ def test_no_access_names_the_method_that_may_not_be_granted(status):
     assert "RequestNewProjectRetest is not granted" in str(error) and "key is wrong" in str(error)
 
 
-@pytest.mark.parametrize("body, words", [
-    ({"message": "m", "error": "e", "detail": "d", "status": "s"}, "m"),
-    ({"error": "e", "detail": "d"}, "e"), ({"detail": "d", "status": "s"}, "d"), ({"status": "s"}, "s"),
-    ({"error": {"message": "inner"}}, "inner"), ({"message": "", "status": " s "}, "s"),
-    ("text in JSON", "text in JSON"),
-    ({"message": ["no text"], "status": "s"}, "s"), ({"message": 5, "error": False, "status": "s"}, "s"),
-    (b"plain text", "plain text"), (b"two\r\n  lines\x00\x1b[31m", "two lines [31m"), (b"", None),
-    (HTML, "Log in Please log in"),
-    (b"\xff\xfe", "\ufffd\ufffd"), ({"other": 1}, '{"other": 1}'),
-])
+@pytest.mark.parametrize(
+    "body, words",
+    [
+        ({"message": "m", "error": "e", "detail": "d", "status": "s"}, "m"),
+        ({"error": "e", "detail": "d"}, "e"),
+        ({"detail": "d", "status": "s"}, "d"),
+        ({"status": "s"}, "s"),
+        ({"error": {"message": "inner"}}, "inner"),
+        ({"message": "", "status": " s "}, "s"),
+        ("text in JSON", "text in JSON"),
+        ({"message": ["no text"], "status": "s"}, "s"),
+        ({"message": 5, "error": False, "status": "s"}, "s"),
+        (b"plain text", "plain text"),
+        (b"two\r\n  lines\x00\x1b[31m", "two lines [31m"),
+        (b"", None),
+        (HTML, "Log in Please log in"),
+        (b"\xff\xfe", "\ufffd\ufffd"),
+        ({"other": 1}, '{"other": 1}'),
+    ],
+)
 def test_the_services_words_are_found(body, words):
     with Server(answer(400, body)) as server:
         assert failure(client(server.url), read, Refused).detail == words
@@ -187,9 +227,11 @@ def test_long_words_are_cut():
         assert len(failure(client(server.url), read, Refused).detail) < 300
 
 
-@pytest.mark.parametrize("body", [
-    b"<" * 60000, b"<script" * 9000, b"<a" * 30000, b"<script>" * 8000 + b"</style>", b"<style>" * 9000,
-], ids=["brackets", "scripts", "tags", "mixed", "styles"])
+@pytest.mark.parametrize(
+    "body",
+    [b"<" * 60000, b"<script" * 9000, b"<a" * 30000, b"<script>" * 8000 + b"</style>", b"<style>" * 9000],
+    ids=["brackets", "scripts", "tags", "mixed", "styles"],
+)
 def test_no_body_takes_long_to_be_told(body):
     with Server(answer(500, body)) as server:
         begun = time.monotonic()
@@ -198,11 +240,37 @@ def test_no_body_takes_long_to_be_told(body):
 
 
 @every_call
-@pytest.mark.parametrize("body", [
-    b"", b"   ", b"OK", b"[]", b"null", b"17", b'"text"', b'{"status": "cut', b"\xff\x00garbage", HTML,
-    b"[" * 100000 + b"]" * 100000, b'{"a":' * 100000 + b"1" + b"}" * 100000,
-], ids=["nothing", "blanks", "text", "list", "null", "number", "string", "cut", "bytes", "html", "deep list",
-        "deep dict"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"   ",
+        b"OK",
+        b"[]",
+        b"null",
+        b"17",
+        b'"text"',
+        b'{"status": "cut',
+        b"\xff\x00garbage",
+        HTML,
+        b"[" * 100000 + b"]" * 100000,
+        b'{"a":' * 100000 + b"1" + b"}" * 100000,
+    ],
+    ids=[
+        "nothing",
+        "blanks",
+        "text",
+        "list",
+        "null",
+        "number",
+        "string",
+        "cut",
+        "bytes",
+        "html",
+        "deep list",
+        "deep dict",
+    ],
+)
 def test_a_2xx_without_a_json_object_is_fate_unknown(call, method, body):
     with Server(answer(200, body)) as server:
         error = failure(client(server.url), call, FateUnknown)
@@ -313,18 +381,41 @@ def test_what_is_no_failure_of_the_network_is_told_as_it_is(monkeypatch):
         write(client("https://tenant.invalid"))
 
 
-@pytest.mark.parametrize("action", [
-    reset(), reset(b"HTTP/1.1 200 OK\r\nContent-Le"), reset(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"),
-    raw(), raw(b"HTTP/1.1 200 OK\r\n"), raw(b"SSH-2.0-OpenSSH_9\r\n"), raw(b"\x00\x01\x02\r\n\r\n"),
-    raw(b"HTTP/1.1 abc\r\n\r\n"),
-    answer(200, b'{"status": "ok"}', length=1000),
-    raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"a\":"),
-    raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}"),
-    answer(200, b"no gzip", [("Content-Encoding", "gzip")]),
-    raw(b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 500 + b"\r\n{}"),
-    raw(b"HTTP/1.1 200 OK\r\nA: " + b"b" * 100000 + b"\r\n\r\n{}"),
-], ids=["reset", "reset in the headers", "reset in the body", "closed", "closed in the headers", "ssh", "bytes",
-        "bad status line", "short body", "cut chunk", "bad chunk", "bad gzip", "many headers", "long header"])
+@pytest.mark.parametrize(
+    "action",
+    [
+        reset(),
+        reset(b"HTTP/1.1 200 OK\r\nContent-Le"),
+        reset(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"),
+        raw(),
+        raw(b"HTTP/1.1 200 OK\r\n"),
+        raw(b"SSH-2.0-OpenSSH_9\r\n"),
+        raw(b"\x00\x01\x02\r\n\r\n"),
+        raw(b"HTTP/1.1 abc\r\n\r\n"),
+        answer(200, b'{"status": "ok"}', length=1000),
+        raw(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"a":'),
+        raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}"),
+        answer(200, b"no gzip", [("Content-Encoding", "gzip")]),
+        raw(b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 500 + b"\r\n{}"),
+        raw(b"HTTP/1.1 200 OK\r\nA: " + b"b" * 100000 + b"\r\n\r\n{}"),
+    ],
+    ids=[
+        "reset",
+        "reset in the headers",
+        "reset in the body",
+        "closed",
+        "closed in the headers",
+        "ssh",
+        "bytes",
+        "bad status line",
+        "short body",
+        "cut chunk",
+        "bad chunk",
+        "bad gzip",
+        "many headers",
+        "long header",
+    ],
+)
 @pytest.mark.parametrize("call", [read, write])
 def test_what_broke_after_sending_is_fate_unknown_and_sent_once(action, call):
     with Server(action) as server:
@@ -333,11 +424,17 @@ def test_what_broke_after_sending_is_fate_unknown_and_sent_once(action, call):
     assert error.facts["error"]["method"] == error.method
 
 
-@pytest.mark.parametrize("action", [
-    silence, dribble(b""), dribble(b"HTTP/1.1 200 OK\r\nX: "),
-    dribble(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"),
-    dribble(b"HTTP/1.1 200 OK\r\n\r\n{"),
-], ids=["silence", "dribbled status line", "dribbled headers", "dribbled body", "dribbled body without length"])
+@pytest.mark.parametrize(
+    "action",
+    [
+        silence,
+        dribble(b""),
+        dribble(b"HTTP/1.1 200 OK\r\nX: "),
+        dribble(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"),
+        dribble(b"HTTP/1.1 200 OK\r\n\r\n{"),
+    ],
+    ids=["silence", "dribbled status line", "dribbled headers", "dribbled body", "dribbled body without length"],
+)
 def test_the_whole_answer_is_bounded_by_timeout(action):
     with Server(action) as server:
         begun = time.monotonic()
@@ -365,9 +462,9 @@ def test_an_answer_that_is_too_large_is_not_read(monkeypatch, call, kind):
 # What is sent again
 
 
-@pytest.mark.parametrize("actions", [
-    [answer(429, b""), answer(503, b""), reset()], [raw(), answer(500, HTML), answer(200, HTML)],
-])
+@pytest.mark.parametrize(
+    "actions", [[answer(429, b""), answer(503, b""), reset()], [raw(), answer(500, HTML), answer(200, HTML)]]
+)
 def test_a_read_is_sent_again_until_it_is_answered(actions, clock):
     with Server(*actions, answer(200, {"project": {}})) as server:
         assert read(client(server.url, retries=3)) == {"project": {}}
@@ -403,17 +500,31 @@ def test_the_pauses_grow_to_eight_seconds(clock):
 
 def http_date(**later):
     return email.utils.format_datetime(
-        datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(**later), usegmt=True)
+        datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(**later), usegmt=True
+    )
 
 
-@pytest.mark.parametrize("asked, low, high", [
-    ("7", 7, 7), ("1.5", 1.5, 1.5), ("99999", 60, 60), ("9" * 400, 60, 60),
-    ({"hours": 1}, 60, 60), ({"seconds": 55}, 5, 55),  # a date so much later
-    # Nonsense counts as nothing, and nothing makes the pause shorter than it would be.
-    ("soon", 0.5, 0.5), ("-5", 0.5, 0.5), ("", 0.5, 0.5), ("nan", 0.5, 0.5), ("inf", 0.5, 0.5), ("1e9", 0.5, 0.5),
-    ("Wed, 99 Foo 2026 99:99:99 GMT", 0.5, 0.5),
-    ("0", 0.1, 0.5), ("Thu, 01 Jan 1970 00:00:00 GMT", 0.1, 0.5),
-])
+@pytest.mark.parametrize(
+    "asked, low, high",
+    [
+        ("7", 7, 7),
+        ("1.5", 1.5, 1.5),
+        ("99999", 60, 60),
+        ("9" * 400, 60, 60),
+        ({"hours": 1}, 60, 60),
+        ({"seconds": 55}, 5, 55),  # a date so much later
+        # Nonsense counts as nothing, and nothing makes the pause shorter than it would be.
+        ("soon", 0.5, 0.5),
+        ("-5", 0.5, 0.5),
+        ("", 0.5, 0.5),
+        ("nan", 0.5, 0.5),
+        ("inf", 0.5, 0.5),
+        ("1e9", 0.5, 0.5),
+        ("Wed, 99 Foo 2026 99:99:99 GMT", 0.5, 0.5),
+        ("0", 0.1, 0.5),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 0.1, 0.5),
+    ],
+)
 @pytest.mark.parametrize("status", [429, 503])
 def test_retry_after_is_honoured_within_bounds(clock, asked, low, high, status):
     asked = http_date(**asked) if isinstance(asked, dict) else asked
@@ -433,8 +544,13 @@ def test_a_glance_is_not_sent_again():
 
 
 def record(number, **more):
-    return dict(vulnerability_id="%024x" % number, vulnerability_title="Title %d" % number, vulnerability_status="Open",
-                vulnerability_retest="Yes", **more)
+    return dict(
+        vulnerability_id=f"{number:024x}",
+        vulnerability_title="Title %d" % number,
+        vulnerability_status="Open",
+        vulnerability_retest="Yes",
+        **more,
+    )
 
 
 def pages(total, cap=500, count="total", q=True):
@@ -453,7 +569,7 @@ def pages(total, cap=500, count="total", q=True):
             elif q == "never":
                 found = []
         skip, limit = int(asked["skip"]), min(int(asked["limit"]), cap)
-        shown = found[skip:skip + limit]
+        shown = found[skip : skip + limit]
         counts = {"total": len(found), "page": len(shown), "more": len(found) + 250, "less": 3, "text": str(len(found))}
         return dict({"vulnerabilities": shown}, **({} if count is None else {"count": counts[count]}))
 
@@ -464,12 +580,31 @@ def all_of(one):
     return [int(finding.id, 16) for finding in one.vulnerabilities(PROJECT)]
 
 
-@pytest.mark.parametrize("total, count, requests", [
-    (0, "total", 1), (0, None, 1), (3, "total", 1), (3, "page", 1), (3, None, 2), (3, "text", 1), (3, "more", 2),
-    (500, "total", 2), (500, None, 2), (501, "total", 2), (501, None, 2), (501, "page", 2),
-    (1000, "total", 2), (1000, "page", 3), (1000, None, 3), (1200, "total", 3), (1200, "page", 3), (1200, None, 3),
-    (1200, "less", 3), (1200, "more", 4),
-])
+@pytest.mark.parametrize(
+    "total, count, requests",
+    [
+        (0, "total", 1),
+        (0, None, 1),
+        (3, "total", 1),
+        (3, "page", 1),
+        (3, None, 2),
+        (3, "text", 1),
+        (3, "more", 2),
+        (500, "total", 2),
+        (500, None, 2),
+        (501, "total", 2),
+        (501, None, 2),
+        (501, "page", 2),
+        (1000, "total", 2),
+        (1000, "page", 3),
+        (1000, None, 3),
+        (1200, "total", 3),
+        (1200, "page", 3),
+        (1200, None, 3),
+        (1200, "less", 3),
+        (1200, "more", 4),
+    ],
+)
 def test_every_finding_is_read_once_with_few_requests(total, count, requests):
     with Server(pages(total, count=count)) as server:
         assert all_of(client(server.url)) == list(range(total))
@@ -534,7 +669,7 @@ def test_pages_without_end_are_bounded(monkeypatch):
 
 
 def found_by(one, *numbers):
-    found = one.find_vulnerabilities(PROJECT, ["%024x" % number for number in numbers])
+    found = one.find_vulnerabilities(PROJECT, [f"{number:024x}" for number in numbers])
     assert all(finding.id == finding_id for finding_id, finding in found.items())
     return sorted(int(finding_id, 16) for finding_id in found)
 
@@ -550,7 +685,7 @@ def test_the_service_filters_the_ids():
         assert found_by(client(server.url), 3, 1100) == [3, 1100]
     (sent,) = server.requests
     query = json.loads(parse_qs(urlsplit(sent.target).query)["q"][0])
-    assert query == {"id": {"$in": ["%024x" % 3, "%024x" % 1100]}}
+    assert query == {"id": {"$in": [f"{3:024x}", f"{1100:024x}"]}}
 
 
 @pytest.mark.parametrize("q", [400, 422, "ignored", "never"])
@@ -585,28 +720,35 @@ def test_what_a_query_leaves_out_is_not_missing():
         found = [] if "sla" in query else [record(1)]
         return {"vulnerabilities": found, "count": len(found)}
 
-    wanted = Selection(ids=("%024x" % 1, "%024x" % 2), query="{ sla: { $eq: 1 } }")
+    wanted = Selection(ids=(f"{1:024x}", f"{2:024x}"), query="{ sla: { $eq: 1 } }")
     with Server(reply(page)) as server:
-        assert client(server.url).select_vulnerabilities(PROJECT, wanted) == ([], ["%024x" % 2])
+        assert client(server.url).select_vulnerabilities(PROJECT, wanted) == ([], [f"{2:024x}"])
 
 
-@pytest.mark.parametrize("alternate_ids, missing, requests", [
-    (["WEB-1"], [], 1), (["web-1", "WEB-3"], [], 2), (["WEB-9"], ["WEB-9"], 3), (["WEB-9", "WEB-2"], ["WEB-9"], 3),
-])
+@pytest.mark.parametrize(
+    "alternate_ids, missing, requests",
+    [(["WEB-1"], [], 1), (["web-1", "WEB-3"], [], 2), (["WEB-9"], ["WEB-9"], 3), (["WEB-9", "WEB-2"], ["WEB-9"], 3)],
+)
 def test_names_of_either_kind_are_missed(alternate_ids, missing, requests):
     records = [record(number, vulnerability_alternate_id="WEB-%d" % number) for number in (1, 2, 3)]
 
     def page(request):
         query = parse_qs(urlsplit(request.target).query).get("q", [None])[0]
-        found = [one for one in records if query is None or one["vulnerability_id"] in query
-                 or one["vulnerability_alternate_id"].lower() in query.lower()]
+        found = [
+            one
+            for one in records
+            if query is None
+            or one["vulnerability_id"] in query
+            or one["vulnerability_alternate_id"].lower() in query.lower()
+        ]
         return {"vulnerabilities": found, "count": len(found)}
 
-    wanted = Selection(ids=("%024x" % 1, "%024x" % 2), alternate_ids=tuple(alternate_ids))
+    wanted = Selection(ids=(f"{1:024x}", f"{2:024x}"), alternate_ids=tuple(alternate_ids))
     with Server(reply(page)) as server:
         found, missed = client(server.url).select_vulnerabilities(PROJECT, wanted)
     assert [one.alternate_id for one in found] == [
-        name for name in ("WEB-1", "WEB-2") if name.lower() in map(str.lower, alternate_ids)]
+        name for name in ("WEB-1", "WEB-2") if name.lower() in map(str.lower, alternate_ids)
+    ]
     assert missed == missing and len(server.requests) == requests
 
 
@@ -625,11 +767,14 @@ def test_a_read_that_fails_on_the_second_page_is_an_error():
 
 
 def echoes():
-    from urllib.parse import quote, quote_plus
     import html as html_module
+    from urllib.parse import quote, quote_plus
 
     return {
-        "raw": KEY, "url": quote(KEY, safe=""), "form": quote_plus(KEY), "html": html_module.escape(KEY),
+        "raw": KEY,
+        "url": quote(KEY, safe=""),
+        "form": quote_plus(KEY),
+        "html": html_module.escape(KEY),
         "json": json.dumps(KEY)[1:-1],
     }
 
@@ -640,8 +785,10 @@ def echoes():
 def test_an_echoed_key_is_in_no_error(kind, status, shape):
     echo = echoes()[kind]
     body = {
-        "message": json.dumps({"message": "key %s is bad" % echo}), "text": "key %s is bad" % echo,
-        "html": "<p>key %s is bad</p>" % echo, "other key": json.dumps({"reason": "key %s is bad" % echo}),
+        "message": json.dumps({"message": f"key {echo} is bad"}),
+        "text": f"key {echo} is bad",
+        "html": f"<p>key {echo} is bad</p>",
+        "other key": json.dumps({"reason": f"key {echo} is bad"}),
     }[shape].encode("utf-8")
     body = b"[%s]" % body if status == 200 and shape in ("message", "other key") else body
     with Server(answer(status, body, [("Location", "/?" + echo)])) as server:
@@ -652,14 +799,25 @@ def test_an_echoed_key_is_in_no_error(kind, status, shape):
     assert "yet%41" not in told and "k3y/with" not in told
 
 
-@pytest.mark.parametrize("call", [
-    lambda one: history_rows(read(one)), lambda one: one.find_vulnerabilities(PROJECT, ["a" * 24])])
-@pytest.mark.parametrize("body", [
-    {"message": "key %s is bad" % KEY}, {"status": KEY, "vulnerabilities": 5, "project": 5},
-    {"vulnerabilities": [{"vulnerability_id": 5}], "detail": KEY, "project": {"project_retesting_history": KEY}},
-    {"vulnerabilities": KEY, "project": {"project_retesting_history": [
-        {"retesting_round": 1, "retesting_round_status": "Requested", "retesting_window_start": KEY}]}},
-])
+@pytest.mark.parametrize(
+    "call", [lambda one: history_rows(read(one)), lambda one: one.find_vulnerabilities(PROJECT, ["a" * 24])]
+)
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"message": f"key {KEY} is bad"},
+        {"status": KEY, "vulnerabilities": 5, "project": 5},
+        {"vulnerabilities": [{"vulnerability_id": 5}], "detail": KEY, "project": {"project_retesting_history": KEY}},
+        {
+            "vulnerabilities": KEY,
+            "project": {
+                "project_retesting_history": [
+                    {"retesting_round": 1, "retesting_round_status": "Requested", "retesting_window_start": KEY}
+                ]
+            },
+        },
+    ],
+)
 def test_an_echoed_key_is_in_no_unexpected_answer(call, body):
     with Server(answer(200, body)) as server:
         failure(client(server.url), call, UnexpectedAnswer)
@@ -672,7 +830,7 @@ def test_an_unexpected_answer_is_told_shortly():
 
 def test_words_of_an_answer_are_without_the_key():
     one = client("https://tenant.example")
-    assert KEY not in one.words({"status": "Done with %s" % KEY})
+    assert KEY not in one.words({"status": f"Done with {KEY}"})
     assert one.words({"status": "Done"}) == "Done"
     assert one.words({}) is None
 
@@ -687,11 +845,15 @@ class Authority:
         self._folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "CA of a test")])
-        self._certificate = self._sign(self._name, self._key.public_key(), [
-            (x509.BasicConstraints(ca=True, path_length=None), True),
-            (x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), False),
-            (x509.KeyUsage(False, False, False, False, False, True, True, False, False), True),
-        ])
+        self._certificate = self._sign(
+            self._name,
+            self._key.public_key(),
+            [
+                (x509.BasicConstraints(ca=True, path_length=None), True),
+                (x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), False),
+                (x509.KeyUsage(False, False, False, False, False, True, True, False, False), True),
+            ],
+        )
         self.path = str(folder / "ca.pem")
         (folder / "ca.pem").write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
 
@@ -709,13 +871,23 @@ class Authority:
         """A server's context with a certificate for these names."""
         key = ec.generate_private_key(ec.SECP256R1())
         authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
-        certificate = self._sign(x509.Name([]), key.public_key(), [
-            (x509.SubjectAlternativeName(list(names)), True), (authority, False),
-            (x509.BasicConstraints(ca=False, path_length=None), True),
-        ], days)
-        path = self._folder / ("%x.pem" % certificate.serial_number)
-        path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+        certificate = self._sign(
+            x509.Name([]),
+            key.public_key(),
+            [
+                (x509.SubjectAlternativeName(list(names)), True),
+                (authority, False),
+                (x509.BasicConstraints(ca=False, path_length=None), True),
+            ],
+            days,
+        )
+        path = self._folder / (f"{certificate.serial_number:x}.pem")
+        path.write_bytes(
+            certificate.public_bytes(serialization.Encoding.PEM)
+            + key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(str(path))
         return context
@@ -737,6 +909,7 @@ def test_a_private_ca_works_with_ca_path(authority):
 
 def test_ca_path_may_be_a_folder(authority, tmp_path):
     import subprocess
+
     (tmp_path / "ca.pem").write_bytes(open(authority.path, "rb").read())
     try:
         subprocess.run(["openssl", "rehash", str(tmp_path)], check=True, capture_output=True)
@@ -753,12 +926,15 @@ def test_validate_certs_false_asks_for_no_ca_and_does_not_warn(authority):
     assert not [one for one in caught if "Unverified" in str(one.message)]
 
 
-@pytest.mark.parametrize("names, days, ca, words", [
-    ([LOOPBACK], (-1, 30), False, "ca_path"),
-    ([x509.DNSName("other.example")], (-1, 30), True, "base_url"),
-    ([x509.IPAddress(ipaddress.ip_address("127.0.0.2"))], (-1, 30), True, "base_url"),
-    ([LOOPBACK], (-20, -1), True, "expired"),
-])
+@pytest.mark.parametrize(
+    "names, days, ca, words",
+    [
+        ([LOOPBACK], (-1, 30), False, "ca_path"),
+        ([x509.DNSName("other.example")], (-1, 30), True, "base_url"),
+        ([x509.IPAddress(ipaddress.ip_address("127.0.0.2"))], (-1, 30), True, "base_url"),
+        ([LOOPBACK], (-20, -1), True, "expired"),
+    ],
+)
 def test_a_bad_certificate_is_refused_with_the_remedy_and_nothing_is_sent(authority, names, days, ca, words):
     with Server(tls=authority.context(*names, days=days)) as server:
         error = failure(client(server.url, retries=3, ca_path=authority.path if ca else None), read, Refused)
@@ -832,10 +1008,14 @@ def test_a_certificate_behind_a_proxy_is_looked_at(authority, monkeypatch):
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("end, words", [
-    (raw(), "Remote end closed connection without response"), (reset(), "Connection reset by peer"),
-    (silence, "timed out"),
-])
+@pytest.mark.parametrize(
+    "end, words",
+    [
+        (raw(), "Remote end closed connection without response"),
+        (reset(), "Connection reset by peer"),
+        (silence, "timed out"),
+    ],
+)
 def test_what_broke_is_told_as_the_network_said_it(end, words):
     with Server(end) as server:
         error = failure(client(server.url, timeout=0.3), write, FateUnknown)
@@ -870,6 +1050,7 @@ def test_tls_that_breaks_after_the_request_was_sent_is_fate_unknown(authority):
         # Around the TLS layer: what comes is no TLS record.
         plain = sock.detach()
         import socket as socket_module
+
         with socket_module.socket(fileno=plain) as bare:
             bare.sendall(b"HTTP/1.1 200 OK\r\n\r\n{}" * 20)
             time.sleep(0.1)
@@ -900,8 +1081,13 @@ def test_a_handshake_that_hangs_is_bounded_by_timeout():
 
 def test_look_stops_at_timeout_and_returns_the_last_error(monkeypatch):
     now = [0.0]
-    monkeypatch.setattr(client_module, "time", types.SimpleNamespace(
-        monotonic=lambda: now[0], sleep=lambda seconds: now.__setitem__(0, now[0] + seconds), time=time.time))
+    monkeypatch.setattr(
+        client_module,
+        "time",
+        types.SimpleNamespace(
+            monotonic=lambda: now[0], sleep=lambda seconds: now.__setitem__(0, now[0] + seconds), time=time.time
+        ),
+    )
     looks = []
 
     def sight():
@@ -941,9 +1127,10 @@ def test_no_thread_is_left_after_an_ordinary_call():
 # What an answer may hold that no result can
 
 
-@pytest.mark.parametrize("text, told", [
-    ('"cut \\ud83d"', "cut ?"), ('"\\udc00\\ud800 both"', "?? both"), ('"whole \\ud83d\\ude00"', "whole \U0001f600"),
-])
+@pytest.mark.parametrize(
+    "text, told",
+    [('"cut \\ud83d"', "cut ?"), ('"\\udc00\\ud800 both"', "?? both"), ('"whole \\ud83d\\ude00"', "whole \U0001f600")],
+)
 def test_half_a_character_is_replaced(text, told):
     body = b'{"status": %s, "more": [{%s: %s}]}' % ((text.encode("ascii"),) * 3)
     with Server(answer(200, body)) as server:
@@ -969,5 +1156,6 @@ def test_a_body_that_is_cut_within_the_key_does_not_tell_its_first_half(fill):
 def test_a_refusal_before_a_lost_answer_is_told_too():
     with Server(answer(400, {"message": "the note is too long"}), answer(500, {"message": "oh"})) as server:
         error = failure(
-            client(server.url), lambda one: one.update_vulnerability(PROJECT, "a" * 24, "Retest"), FateUnknown)
+            client(server.url), lambda one: one.update_vulnerability(PROJECT, "a" * 24, "Retest"), FateUnknown
+        )
     assert "HTTP 500: oh" in error.message and "the note is too long" in error.message and len(server.requests) == 2

@@ -9,13 +9,11 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 import yaml
-
-from hypothesis import given
-from hypothesis import strategies as st
-
 from ansible_collections.attackforge.retest.plugins.module_utils.diff import rounds_diff
 from ansible_collections.attackforge.retest.plugins.module_utils.rounds import Round
 from ansible_collections.attackforge.retest.plugins.module_utils.vulnerabilities import Finding
+from hypothesis import given
+from hypothesis import strategies as st
 
 PROJECT = "66333e1d110ab5acf8a4354e"
 START = datetime(2026, 12, 1, tzinfo=timezone.utc)
@@ -39,12 +37,18 @@ def test_no_open_round_is_an_empty_list():
 
 def test_only_open_rounds_are_shown_with_window_and_findings():
     diff = rounds_diff(PROJECT, [a_round(1, "completed"), a_round(2, scope=(FIRST, SECOND))])
-    assert read(diff["before"]) == read(diff["after"]) == [{
-        "round": 2,
-        "retesting_window_start": "2026-12-01T00:00:00.000Z",
-        "retesting_window_end": "2026-12-08T00:00:00.000Z",
-        "vulnerabilities": ["WEBAPP-1 %s SQL injection" % ("a" * 24), "b" * 24],
-    }]
+    assert (
+        read(diff["before"])
+        == read(diff["after"])
+        == [
+            {
+                "round": 2,
+                "retesting_window_start": "2026-12-01T00:00:00.000Z",
+                "retesting_window_end": "2026-12-08T00:00:00.000Z",
+                "vulnerabilities": ["WEBAPP-1 %s SQL injection" % ("a" * 24), "b" * 24],
+            }
+        ]
+    )
 
 
 def test_the_after_side_lacks_what_goes_and_ends_with_what_is_new():
@@ -71,13 +75,13 @@ def test_both_headers_name_the_project():
 def test_titles_that_look_like_yaml_stay_text():
     for title in ('"', "'", "a: b", "# no", "- x", "{{ x }}", "\\", "\\x41", "a\nb", "!!python/object:os.x", "%", "\t"):
         diff = rounds_diff(PROJECT, [a_round(1, scope=(Finding("a" * 24, None, title),))])
-        assert read(diff["before"])[0]["vulnerabilities"] == ["%s %s" % ("a" * 24, title)]
+        assert read(diff["before"])[0]["vulnerabilities"] == ["{} {}".format("a" * 24, title)]
 
 
 @given(st.text(min_size=1), st.text(min_size=1))
 def test_any_title_and_name_is_read_back_as_it_was(title, name):
     diff = rounds_diff(PROJECT, [a_round(1, scope=(Finding("a" * 24, name, title),))])
-    assert read(diff["before"])[0]["vulnerabilities"] == ["%s %s %s" % (name, "a" * 24, title)]
+    assert read(diff["before"])[0]["vulnerabilities"] == ["{} {} {}".format(name, "a" * 24, title)]
 
 
 @given(st.text(st.characters(categories=["Cs", "Cc", "L"]), min_size=1))
@@ -91,4 +95,4 @@ def test_an_ordinary_title_is_readable_as_it_stands():
     title = "Umlaute wie ä und 日本語 \U0001f600"
     diff = rounds_diff(PROJECT, [a_round(1, scope=(Finding("a" * 24, None, title),))])
     assert "日本語" in diff["before"]
-    assert read(diff["before"])[0]["vulnerabilities"] == ["%s %s" % ("a" * 24, title)]
+    assert read(diff["before"])[0]["vulnerabilities"] == ["{} {}".format("a" * 24, title)]

@@ -27,10 +27,40 @@ PURE = ("rounds", "vulnerabilities", "windows", "diff", "errors", "redaction")
 
 # What of the standard library reaches a file, a socket, a process, a clock to wait on, or the environment.
 IMPURE = {
-    "asyncio", "builtins", "codecs", "ctypes", "fileinput", "ftplib", "glob", "http", "importlib", "io", "logging",
-    "mmap", "multiprocessing", "os", "pathlib", "platform", "queue", "random", "secrets", "select", "selectors",
-    "shutil", "signal", "smtplib", "socket", "socketserver", "sqlite3", "ssl", "subprocess", "sys", "tempfile",
-    "threading", "time", "urllib",
+    "asyncio",
+    "builtins",
+    "codecs",
+    "ctypes",
+    "fileinput",
+    "ftplib",
+    "glob",
+    "http",
+    "importlib",
+    "io",
+    "logging",
+    "mmap",
+    "multiprocessing",
+    "os",
+    "pathlib",
+    "platform",
+    "queue",
+    "random",
+    "secrets",
+    "select",
+    "selectors",
+    "shutil",
+    "signal",
+    "smtplib",
+    "socket",
+    "socketserver",
+    "sqlite3",
+    "ssl",
+    "subprocess",
+    "sys",
+    "tempfile",
+    "threading",
+    "time",
+    "urllib",
 }
 IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "compile", "__import__"}
 
@@ -56,8 +86,10 @@ def imports_of(tree, package="module_utils"):
             yield node.module
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 1, "one dot is enough among neighbours"
-            yield from (f"{COLLECTION}{package}.{name}" for name in
-                        ([node.module] if node.module else [alias.name for alias in node.names]))
+            yield from (
+                f"{COLLECTION}{package}.{name}"
+                for name in ([node.module] if node.module else [alias.name for alias in node.names])
+            )
 
 
 def calls_of(tree):
@@ -74,8 +106,11 @@ def reached_from(module):
         if current in seen:
             continue
         seen[current] = tree_of(PLUGINS / "module_utils" / (current.replace(".", "/") + ".py"))
-        waiting += [name[len(COLLECTION + "module_utils."):] for name in imports_of(seen[current])
-                    if name.startswith(COLLECTION)]
+        waiting += [
+            name[len(COLLECTION + "module_utils.") :]
+            for name in imports_of(seen[current])
+            if name.startswith(COLLECTION)
+        ]
     return seen
 
 
@@ -92,7 +127,8 @@ def test_the_middle_is_pure(module):
 
 def test_there_is_one_exit():
     exits = {
-        name_of(path) for path in python_files(PLUGINS)
+        name_of(path)
+        for path in python_files(PLUGINS)
         if {"exit_json", "fail_json", "_return_formatted"} & set(calls_of(tree_of(path)))
     }
     assert exits == {"plugins/module_utils/module.py"}
@@ -100,8 +136,7 @@ def test_there_is_one_exit():
 
 def test_nothing_else_ends_the_process():
     ends = {
-        name_of(path) for path in python_files(PLUGINS)
-        if {"exit", "_exit", "abort"} & set(calls_of(tree_of(path)))
+        name_of(path) for path in python_files(PLUGINS) if {"exit", "_exit", "abort"} & set(calls_of(tree_of(path)))
     }
     assert not ends
 
@@ -114,7 +149,8 @@ def test_the_action_group_holds_every_module():
 
 
 @pytest.mark.parametrize(
-    "path", python_files(PLUGINS / "modules") + python_files(PLUGINS / "module_utils"), ids=name_of)
+    "path", python_files(PLUGINS / "modules") + python_files(PLUGINS / "module_utils"), ids=name_of
+)
 def test_modules_are_written_for_their_oldest_python(path):
     # Only a Python of that age could prove it; this one can at least tell newer syntax.
     config = yaml.safe_load((ROOT / "tests/config.yml").read_text(encoding="utf-8"))
@@ -141,8 +177,11 @@ def galaxy():
 
 def test_the_version_is_the_same_everywhere():
     constants = {
-        target.id: node.value for node in tree_of(PLUGINS / "module_utils/transport.py").body
-        if isinstance(node, ast.Assign) for target in node.targets if isinstance(target, ast.Name)
+        target.id: node.value
+        for node in tree_of(PLUGINS / "module_utils/transport.py").body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
     }
     assert ast.literal_eval(constants["VERSION"]) == galaxy()["version"]
 
@@ -196,8 +235,11 @@ def test_the_files_of_pins_agree():
 
 def test_the_nightly_workflow_runs_every_cell_of_the_matrix():
     assigned = {
-        target.id: ast.literal_eval(node.value) for node in tree_of(ROOT / "noxfile.py").body
-        if isinstance(node, ast.Assign) for target in node.targets if getattr(target, "id", "") in ("CELLS", "TARGETS")
+        target.id: ast.literal_eval(node.value)
+        for node in tree_of(ROOT / "noxfile.py").body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if getattr(target, "id", "") in ("CELLS", "TARGETS")
     }
     workflow = yaml.safe_load((ROOT / ".github/workflows/matrix.yml").read_text(encoding="utf-8"))
     cells = workflow["jobs"]["matrix"]["strategy"]["matrix"]["cell"]

@@ -11,13 +11,10 @@ import json
 import os
 import subprocess
 import sys
-
 from urllib.parse import quote
 
 import pytest
-
 from ansible.module_utils import basic
-
 from ansible_collections.attackforge.retest.plugins.module_utils.errors import FateUnknown, StateError
 from ansible_collections.attackforge.retest.plugins.module_utils.module import Operation, run_module
 from ansible_collections.attackforge.retest.plugins.modules import attackforge_retest
@@ -25,10 +22,16 @@ from ansible_collections.attackforge.retest.tests.unit.wire import Server, answe
 
 PROJECT = "66333e1d110ab5acf8a4354e"
 A = "a" * 24
-KEY = "k3y/with+odd=<signs>&\"more\"'yet%41!"
+KEY = 'k3y/with+odd=<signs>&"more"\'yet%41!'
 NAME = "ansible_collections.attackforge.retest.plugins.modules.attackforge_retest"
-GOOD = dict(base_url="https://tenant.invalid", api_key=KEY, retries=0, project_id=PROJECT, vulnerability_ids=[A],
-            window_start="2026-12-01")
+GOOD = dict(
+    base_url="https://tenant.invalid",
+    api_key=KEY,
+    retries=0,
+    project_id=PROJECT,
+    vulnerability_ids=[A],
+    window_start="2026-12-01",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +58,10 @@ def module(monkeypatch, capsys):
         # What came in is told again as `invocation`; everything else is what was found out.
         assert KEY not in told.out and json.dumps(KEY)[1:-1] not in told.out
         assert result.pop("invocation", {}).get("module_args", {}).get("api_key") in (
-            None, "", "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER")
+            None,
+            "",
+            "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER",
+        )
         return result
 
     return run
@@ -85,14 +91,18 @@ def test_results_and_warnings_are_passed_on(module):
 
 @pytest.mark.parametrize("check_mode", [False, True])
 def test_check_mode_reaches_the_operation(module, check_mode):
-    result = module(an_operation(lambda options, client, check: {"changed": False, "message": str(check)}),
-                    check_mode=check_mode, **SHARED)
+    result = module(
+        an_operation(lambda options, client, check: {"changed": False, "message": str(check)}),
+        check_mode=check_mode,
+        **SHARED,
+    )
     assert result["message"] == str(check_mode)
 
 
 def test_an_error_is_told_with_its_facts(module):
-    error = FateUnknown("Lost.", method="RequestNewProjectRetest", http_status=502, detail="Bad Gateway",
-                        fate="unknown")
+    error = FateUnknown(
+        "Lost.", method="RequestNewProjectRetest", http_status=502, detail="Bad Gateway", fate="unknown"
+    )
     result = module(failing(error), **SHARED)
     assert result["failed"] is True and result["msg"] == "Lost." and result["fate"] == "unknown"
     assert result["error"] == {"method": "RequestNewProjectRetest", "http_status": 502, "detail": "Bad Gateway"}
@@ -105,8 +115,9 @@ def test_an_error_may_carry_every_key_of_a_result(module):
     assert result["retest"] == {"round": 1}
 
 
-@pytest.mark.parametrize("error", [
-    KeyError("x"), TypeError("odd"), RecursionError(), UnicodeDecodeError("utf-8", b"", 0, 1, "x")])
+@pytest.mark.parametrize(
+    "error", [KeyError("x"), TypeError("odd"), RecursionError(), UnicodeDecodeError("utf-8", b"", 0, 1, "x")]
+)
 def test_an_unexpected_exception_is_told_without_a_traceback(module, error):
     result = module(failing(error), **SHARED)
     assert result["failed"] is True and type(error).__name__ in result["msg"] and "report" in result["msg"]
@@ -114,13 +125,17 @@ def test_an_unexpected_exception_is_told_without_a_traceback(module, error):
 
 
 SPELLINGS = {
-    "raw": KEY, "url": quote(KEY, safe=""), "html": html.escape(KEY), "json": json.dumps(KEY)[1:-1], "repr": repr(KEY),
+    "raw": KEY,
+    "url": quote(KEY, safe=""),
+    "html": html.escape(KEY),
+    "json": json.dumps(KEY)[1:-1],
+    "repr": repr(KEY),
 }
 
 
 @pytest.mark.parametrize("echo", SPELLINGS.values(), ids=SPELLINGS.keys())
 def test_the_key_is_masked_in_every_spelling(module, echo):
-    text = "before %s after" % echo
+    text = f"before {echo} after"
     told = {"changed": False, "retest": [{"title": text}], "warnings": [text]}
     for result in (
         module(an_operation(lambda *_unused: told), **SHARED),
@@ -137,11 +152,30 @@ def test_a_key_that_was_pasted_into_another_option_is_masked(module):
 
 
 def test_every_mistake_is_told_at_once(module):
-    result = module(**dict(GOOD, base_url="ftp://x", project_id="x", vulnerability_ids=[A, "y"], window_start="bad",
-                           window_end="worse", round=0, timeout=0, retries=99))
-    for option in ("base_url", "project_id", "vulnerability_ids[1]", "retesting_window_start", "retesting_window_end",
-                   "round", "timeout", "retries"):
-        assert "\n- %s: " % option in result["msg"]
+    result = module(
+        **dict(
+            GOOD,
+            base_url="ftp://x",
+            project_id="x",
+            vulnerability_ids=[A, "y"],
+            window_start="bad",
+            window_end="worse",
+            round=0,
+            timeout=0,
+            retries=99,
+        )
+    )
+    for option in (
+        "base_url",
+        "project_id",
+        "vulnerability_ids[1]",
+        "retesting_window_start",
+        "retesting_window_end",
+        "round",
+        "timeout",
+        "retries",
+    ):
+        assert f"\n- {option}: " in result["msg"]
     assert "nothing was sent" in result["msg"]
 
 
@@ -176,9 +210,15 @@ def test_the_aliases_are_the_options(module):
 
 
 def test_the_environment_holds_what_a_task_leaves_out(module, monkeypatch, tmp_path):
-    for name, value in dict(BASE_URL="https://tenant.invalid", API_KEY=KEY, VALIDATE_CERTS="false", TIMEOUT="7.5",
-                            RETRIES="2", CA_PATH=str(tmp_path)).items():
-        monkeypatch.setenv("ATTACKFORGE_%s" % name, value)
+    for name, value in dict(
+        BASE_URL="https://tenant.invalid",
+        API_KEY=KEY,
+        VALIDATE_CERTS="false",
+        TIMEOUT="7.5",
+        RETRIES="2",
+        CA_PATH=str(tmp_path),
+    ).items():
+        monkeypatch.setenv(f"ATTACKFORGE_{name}", value)
     seen = []
 
     def run(options, client, check_mode):
@@ -198,14 +238,14 @@ def test_the_defaults_are_the_documented_ones(module):
 
 
 def test_a_yaml_timestamp_reaches_the_module_as_text_and_is_read(module):
-    with Server(answer(200, {"status": "Project retest requested for Project %s" % PROJECT})) as server:
+    with Server(answer(200, {"status": f"Project retest requested for Project {PROJECT}"})) as server:
         result = module(**dict(GOOD, base_url=server.url, window_start="2026-12-01 00:00:00+00:00", preflight=False))
     assert result["changed"] is True
     assert json.loads(server.requests[0].body)["retesting_window_start"] == "2026-12-01T00:00:00.000Z"
 
 
 def test_a_service_that_echoes_the_key_does_not_spread_it(module):
-    with Server(answer(403, {"message": "bad key %s" % KEY})) as server:
+    with Server(answer(403, {"message": f"bad key {KEY}"})) as server:
         result = module(**dict(GOOD, base_url=server.url))
     assert result["error"]["http_status"] == 403 and "bad key" in result["msg"]
 
@@ -214,10 +254,17 @@ def test_a_service_that_echoes_the_key_does_not_spread_it(module):
 
 
 def process(params, before=""):
-    code = "import sys\n%s\nfrom %s import main\nmain()\n" % (before, NAME)
+    code = f"import sys\n{before}\nfrom {NAME} import main\nmain()\n"
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join(path for path in sys.path if path))
-    done = subprocess.run([sys.executable, "-c", code], input=json.dumps({"ANSIBLE_MODULE_ARGS": params}), text=True,
-                          capture_output=True, env=environment, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        input=json.dumps({"ANSIBLE_MODULE_ARGS": params}),
+        text=True,
+        capture_output=True,
+        env=environment,
+        timeout=60,
+        check=False,
+    )
     assert KEY not in done.stdout + done.stderr and "Traceback" not in done.stdout + done.stderr
     return json.loads(done.stdout), done.returncode
 
@@ -229,7 +276,7 @@ def test_the_module_runs_as_a_process():
 
 @pytest.mark.parametrize("library", ["requests", "urllib3", "voluptuous"])
 def test_a_missing_library_is_named_with_the_interpreter(library):
-    result, code = process(GOOD, "sys.modules[%r] = None" % library)
+    result, code = process(GOOD, f"sys.modules[{library!r}] = None")
     assert code == 1
     assert ("voluptuous" if library == "voluptuous" else "requests") in result["msg"]
     assert sys.executable in result["msg"] and "Failed to import" in result["msg"]

@@ -13,7 +13,6 @@ import re
 
 import pytest
 import yaml
-
 from ansible.module_utils.basic import missing_required_lib
 
 from tests.pages import PAGES, ROOT, blocks_of, text_of
@@ -60,10 +59,14 @@ NO_FAULT = {"tell", "_diff", "outcome_text", "debug"}
 # These take a part of a message.
 PARTS = {"_unexpected", "_wrong", "_not_granted"}
 # Parts that are told otherwise, and what Ansible says itself.
-OTHER = ("the certificate of %%s %s (%s).", " (the environment may hold it as %s)",
-         "RequestNewProjectRetest: the service answered: %s.",
-         "No round with these findings was seen in the project's history within %g s", " (the last look failed: %s)",
-         "Both option %(option)s and its alias %(alias)s are set.")
+OTHER = (
+    "the certificate of %%s %s (%s).",
+    " (the environment may hold it as %s)",
+    "RequestNewProjectRetest: the service answered: %s.",
+    "No round with these findings was seen in the project's history within %g s",
+    " (the last look failed: %s)",
+    "Both option %(option)s and its alias %(alias)s are set.",
+)
 
 
 def phrases():
@@ -93,8 +96,9 @@ def statements_in(node):
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.FunctionDef) and child.name in MISTAKE_FUNCTIONS | NO_FAULT:
             continue
-        if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant) or isinstance(node, ast.Module) and (
-                isinstance(child, ast.Assign)):
+        if (isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant)) or (
+            isinstance(node, ast.Module) and (isinstance(child, ast.Assign))
+        ):
             continue  # documentation, and constants
         if isinstance(child, ast.stmt) and not hasattr(child, "body"):
             yield list(texts_in(child))
@@ -118,8 +122,11 @@ def test_the_page_of_faults_has_every_message(path):
 def test_every_fault_on_the_page_can_come():
     told = [missing_required_lib("requests")]
     for path in files():
-        told += [node.value for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-                 if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+        told += [
+            node.value
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        ]
     for path in (ROOT / "roles").rglob("*"):
         if path.suffix in (".yml", ".j2"):
             told.append(" ".join(path.read_text(encoding="utf-8").split()))
@@ -156,4 +163,6 @@ def test_the_page_of_rulebooks_has_the_arguments_of_the_sources():
                 assert [str(value).lower() for value in defaults] == [plain[1]], name
     assert documented == {
         name: {source for source, schema in schemas.items() if name in schema}
-        for schema in schemas.values() for name in schema}
+        for schema in schemas.values()
+        for name in schema
+    }

@@ -9,26 +9,23 @@ from __future__ import annotations
 import html
 import json
 import re
-
 from urllib.parse import quote, quote_plus
 
 import pytest
-
+from ansible_collections.attackforge.retest.plugins.module_utils.redaction import MASK, hide
 from hypothesis import example, given
 from hypothesis import strategies as st
-
-from ansible_collections.attackforge.retest.plugins.module_utils.redaction import MASK, hide
 
 # Every key that the options let through: printable ASCII without blanks.
 keys = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=12, max_size=48)
 
 
 def like_go(key):
-    return re.sub(r"[<>&]", lambda match: "\\u%04x" % ord(match.group()), json.dumps(key))[1:-1]
+    return re.sub(r"[<>&]", lambda match: f"\\u{ord(match.group()):04x}", json.dumps(key))[1:-1]
 
 
 def like_dotnet(key):
-    return re.sub("[<>&+'\"`]", lambda match: "\\u%04X" % ord(match.group()), key.replace("\\", "\\\\"))
+    return re.sub("[<>&+'\"`]", lambda match: f"\\u{ord(match.group()):04X}", key.replace("\\", "\\\\"))
 
 
 ECHOES = {
@@ -42,8 +39,7 @@ ECHOES = {
     "in HTML": html.escape,
     "in HTML, quotes kept": lambda key: html.escape(key, quote=False),
     "in HTML, decimal apostrophe": lambda key: html.escape(key).replace("&#x27;", "&#39;"),
-    "in HTML, all decimal": lambda key: (
-        html.escape(key).replace("&quot;", "&#34;").replace("&#x27;", "&#39;")),
+    "in HTML, all decimal": lambda key: html.escape(key).replace("&quot;", "&#34;").replace("&#x27;", "&#39;"),
     "in JSON": lambda key: json.dumps(key)[1:-1],
     "in JSON, slashes escaped": lambda key: json.dumps(key)[1:-1].replace("/", "\\/"),
     "in JSON, safe for HTML": like_go,
@@ -56,10 +52,10 @@ ECHOES = {
 @example(key="a/b+c=d&e<f>g'h\"i\\j%k!l*m(n)o~p`q")
 @example(key="%2F%2f&amp;\\u0026xy")
 def test_the_key_is_gone(echo, key):
-    text = hide("before %s after" % echo(key), key)
+    text = hide(f"before {echo(key)} after", key)
     assert echo(key) not in text
     assert key not in text
-    assert text == "before %s after" % MASK
+    assert text == f"before {MASK} after"
 
 
 @given(keys, st.lists(st.sampled_from(sorted(ECHOES)), min_size=2, max_size=5))
@@ -77,8 +73,8 @@ def test_a_text_without_the_key_stays_as_it_is(text):
 
 @given(keys)
 def test_texts_within_lists_and_dictionaries_are_masked_too(key):
-    value = {"a": [key, {"b": "x%sx" % key}, 3, None, True], "c": (quote(key, safe=""),), key: 1, 2: key}
-    assert hide(value, key) == {"a": [MASK, {"b": "x%sx" % MASK}, 3, None, True], "c": [MASK], MASK: 1, 2: MASK}
+    value = {"a": [key, {"b": f"x{key}x"}, 3, None, True], "c": (quote(key, safe=""),), key: 1, 2: key}
+    assert hide(value, key) == {"a": [MASK, {"b": f"x{MASK}x"}, 3, None, True], "c": [MASK], MASK: 1, 2: MASK}
 
 
 def test_without_a_key_nothing_is_masked():

@@ -9,7 +9,6 @@ from __future__ import annotations
 from unittest import mock
 
 import pytest
-
 from ansible_collections.attackforge.retest.plugins.module_utils.errors import FateUnknown, NotProcessed
 from ansible_collections.attackforge.retest.plugins.module_utils.operations import retest_info
 from ansible_collections.attackforge.retest.plugins.module_utils.schemas import RoundsOptions
@@ -51,7 +50,7 @@ def test_a_look_that_fails_is_made_up_for_by_the_next(service, fault):
     service.faults["read"] = [fault, None, fault]
     service.clock.later(80, lambda: service.finish(1, "Completed"))
     assert wait(service)["rounds"][0]["status"] == "completed"
-    assert [line.startswith("read: %s. Next look" % fault) for line in service.lines] == [True, False, True]
+    assert [line.startswith(f"read: {fault}. Next look") for line in service.lines] == [True, False, True]
 
 
 @pytest.mark.parametrize("fault, kind", [("lost before", FateUnknown), ("not processed", NotProcessed)])

@@ -9,26 +9,36 @@ from __future__ import annotations
 import contextlib
 import copy
 
+from ansible_collections.attackforge.retest.plugins.module_utils.errors import AttackForgeError, FateUnknown
+from ansible_collections.attackforge.retest.plugins.module_utils.operations.retest import run
+from ansible_collections.attackforge.retest.tests.unit.service import FakeService, clock_of, options
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from ansible_collections.attackforge.retest.plugins.module_utils.errors import AttackForgeError, FateUnknown
-from ansible_collections.attackforge.retest.plugins.module_utils.operations.retest import run
-from ansible_collections.attackforge.retest.tests.unit.service import FakeService, clock_of, options
-
-IDS = tuple("%s" % letter * 24 for letter in "abcd")
-WINDOWS = (("2026-12-01", "2026-12-08"), ("2026-12-10", "2026-12-20"), ("2026-12-01T01:00:00+01:00", "+1w"),
-           ("now", "+3d"))
+IDS = tuple(f"{letter}" * 24 for letter in "abcd")
+WINDOWS = (
+    ("2026-12-01", "2026-12-08"),
+    ("2026-12-10", "2026-12-20"),
+    ("2026-12-01T01:00:00+01:00", "+1w"),
+    ("now", "+3d"),
+)
 
 some_ids = st.lists(st.sampled_from(IDS), unique=True, min_size=1)
-wishes = st.fixed_dictionaries(dict(
-    ids=some_ids, window=st.sampled_from(WINDOWS), change=st.sampled_from(["keep", "replace", "fail"]),
-    double=st.sampled_from(["warn", "cancel"]),
-))
-write_faults = st.lists(st.sampled_from([
-    None, None, "lost before", "lost after", "late", "not processed", "refused", "says no", "drop", "person",
-]), max_size=3)
+wishes = st.fixed_dictionaries(
+    dict(
+        ids=some_ids,
+        window=st.sampled_from(WINDOWS),
+        change=st.sampled_from(["keep", "replace", "fail"]),
+        double=st.sampled_from(["warn", "cancel"]),
+    )
+)
+write_faults = st.lists(
+    st.sampled_from(
+        [None, None, "lost before", "lost after", "late", "not processed", "refused", "says no", "drop", "person"]
+    ),
+    max_size=3,
+)
 read_faults = st.lists(st.sampled_from([None, None, "lost before", "not processed", "refused"]), max_size=6)
 faults = st.fixed_dictionaries(dict(request=write_faults, cancel=write_faults, complete=write_faults, read=read_faults))
 NONE = dict(request=[], cancel=[], complete=[], read=[])
@@ -80,8 +90,10 @@ class Machine(RuleBasedStateMachine):
     def teardown(self):
         self.stack.close()
 
-    @initialize(statuses=st.tuples(*[st.sampled_from(["retest", "retest", "open", "closed"]) for _unused in IDS]),
-                refuse=st.booleans())
+    @initialize(
+        statuses=st.tuples(*[st.sampled_from(["retest", "retest", "open", "closed"]) for _unused in IDS]),
+        refuse=st.booleans(),
+    )
     def begin(self, statuses, refuse):
         self.model.findings.update(zip(IDS, statuses))
         self.model.refuse_doubles = refuse
@@ -117,8 +129,10 @@ class Machine(RuleBasedStateMachine):
             return act
 
         model.faults = {
-            call: [meanwhile("not processed" if call == "cancel" else None) if fault == "person" else fault
-                   for fault in planned]
+            call: [
+                meanwhile("not processed" if call == "cancel" else None) if fault == "person" else fault
+                for fault in planned
+            ]
             for call, planned in (faults or NONE).items()
         }
         del model.calls[:], model.outcomes[:]
@@ -134,8 +148,13 @@ class Machine(RuleBasedStateMachine):
     @staticmethod
     def wished(wish):
         start, end = wish["window"]
-        return options(*wish["ids"], on_window_change=wish["change"], on_duplicate=wish["double"],
-                       retesting_window_start=start, retesting_window_end=end)
+        return options(
+            *wish["ids"],
+            on_window_change=wish["change"],
+            on_duplicate=wish["double"],
+            retesting_window_start=start,
+            retesting_window_end=end,
+        )
 
     def holds(self, wish):
         for one in wish["ids"]:
@@ -150,7 +169,8 @@ class Machine(RuleBasedStateMachine):
         assert all(outcome in ("NotProcessed", "Refused") for outcome in model.outcomes[:-1]), model.outcomes
         assert len(model.outcomes) <= 2
         acted = any(number in model.ours for number in range(len(before) + 1, len(model.rounds) + 1)) or any(
-            one["status"] != old["status"] for one, old in zip(model.rounds, before))
+            one["status"] != old["status"] for one, old in zip(model.rounds, before)
+        )
         if isinstance(result, AttackForgeError):
             assert not acted or result.facts.get("changed") or result.facts.get("fate") == "unknown"
             if isinstance(result, FateUnknown) and result.facts.get("fate") == "unknown":
@@ -194,8 +214,12 @@ class Machine(RuleBasedStateMachine):
         for key in ("changed", "vulnerabilities", "request", "diff"):
             assert told.get(key) == done.get(key), key
 
-    @rule(state=st.sampled_from(["cancelled", "completed"]), ids=st.just([]) | some_ids, faults=faults,
-          check=st.booleans())
+    @rule(
+        state=st.sampled_from(["cancelled", "completed"]),
+        ids=st.just([]) | some_ids,
+        faults=faults,
+        check=st.booleans(),
+    )
     def a_round_is_finished_by_a_play(self, state, ids, faults, check):
         rounds = copy.deepcopy(self.model.rounds)
         result = self.play(options(*ids, state=state), check_mode=check, faults=faults)
@@ -219,5 +243,4 @@ class Machine(RuleBasedStateMachine):
 
 
 TestMachine = Machine.TestCase
-TestMachine.settings = settings(
-    max_examples=400, stateful_step_count=30, suppress_health_check=list(HealthCheck))
+TestMachine.settings = settings(max_examples=400, stateful_step_count=30, suppress_health_check=list(HealthCheck))

@@ -7,14 +7,17 @@
 from __future__ import annotations
 
 import pytest
-
 from ansible_collections.attackforge.retest.plugins.module_utils.errors import (
-    FateUnknown, NotProcessed, Refused, SSAPIError, StateError,
+    FateUnknown,
+    NotProcessed,
+    Refused,
+    SSAPIError,
+    StateError,
 )
 from ansible_collections.attackforge.retest.plugins.module_utils.operations.retest import run
 from ansible_collections.attackforge.retest.tests.unit.service import PROJECT, WORDS, FakeService, clock_of, options
 
-A, B, C = ("%s" % letter * 24 for letter in "abc")
+A, B, C = (f"{letter}" * 24 for letter in "abc")
 KEYS = {"changed", "retest", "vulnerabilities", "message", "diff", "warnings"}
 OTHER = dict(retesting_window_start="2026-12-10", retesting_window_end="2026-12-20")
 
@@ -35,7 +38,7 @@ def fails(kind, wish, service, check_mode=False):
 
 
 def error(kind, status=None, **more):
-    return kind("Something: HTTP %s." % status, method="Something", http_status=status, **more)
+    return kind(f"Something: HTTP {status}.", method="Something", http_status=status, **more)
 
 
 # The plain way
@@ -44,9 +47,13 @@ def error(kind, status=None, **more):
 def test_ready_findings_are_requested_in_one_round_that_is_then_read(service):
     result = run(options(A, B), service, False)
     assert service.writes == ["request"]
-    assert service.bodies == [{
-        "retesting_window_start": "2026-12-01T00:00:00.000Z", "retesting_window_end": "2026-12-08T00:00:00.000Z",
-        "vulnerability_ids": [A, B]}]
+    assert service.bodies == [
+        {
+            "retesting_window_start": "2026-12-01T00:00:00.000Z",
+            "retesting_window_end": "2026-12-08T00:00:00.000Z",
+            "vulnerability_ids": [A, B],
+        }
+    ]
     assert result["changed"] is True
     assert result["retest"]["round"] == 1 and result["retest"]["status"] == "requested"
     assert [one["id"] for one in result["retest"]["vulnerabilities"]] == [A, B]
@@ -56,10 +63,14 @@ def test_ready_findings_are_requested_in_one_round_that_is_then_read(service):
     assert result["warnings"] == []
 
 
-@pytest.mark.parametrize("on_window_change, remedy", [
-    ("keep", ""), ("fail", ""),
-    ("replace", " With on_window_change: replace, each run would ask again; set it to keep."),
-])
+@pytest.mark.parametrize(
+    "on_window_change, remedy",
+    [
+        ("keep", ""),
+        ("fail", ""),
+        ("replace", " With on_window_change: replace, each run would ask again; set it to keep."),
+    ],
+)
 def test_a_window_that_the_service_changes_is_told(service, on_window_change, remedy):
     add = service.add_round
     service.add_round = lambda ids, start, end: add(ids, start="2026-12-02T00:00:00.000Z", end=end)
@@ -67,7 +78,8 @@ def test_a_window_that_the_service_changes_is_told(service, on_window_change, re
     assert result["changed"] is True and result["retest"]["retesting_window_start"] == "2026-12-02T00:00:00.000Z"
     assert result["warnings"] == [
         "AttackForge gave round 1 the window 2026-12-02T00:00:00.000Z to 2026-12-08T00:00:00.000Z, which is not the "
-        "one that was sent: 2026-12-01T00:00:00.000Z to 2026-12-08T00:00:00.000Z." + remedy]
+        "one that was sent: 2026-12-01T00:00:00.000Z to 2026-12-08T00:00:00.000Z." + remedy
+    ]
 
 
 def test_a_rerun_changes_nothing_and_reads_the_history_once(service):
@@ -113,22 +125,25 @@ def test_nothing_is_sent_while_any_finding_fails(service, check_mode):
 # Check mode
 
 
-@pytest.mark.parametrize("prepare, wish", [
-    (lambda service: None, options(A, B)),
-    (lambda service: service.add_round([A]), options(A)),
-    (lambda service: service.add_round([A]), options(A, B)),
-    (lambda service: service.add_round([A]), options(A, on_window_change="replace", **OTHER)),
-    (lambda service: service.add_round([A]), options(A, on_window_change="keep", **OTHER)),
-    (lambda service: service.add_finding(A, "closed"), options(A, B)),
-    (lambda service: (service.add_round([A]), service.add_round([A])), options(A, on_duplicate="cancel")),
-    (lambda service: service.add_round([A]), options(state="cancelled")),
-    (lambda service: service.add_round([A]), options(state="completed", round=1)),
-    (lambda service: service.add_round([A], "Cancelled"), options(state="cancelled")),
-    (lambda service: None, options(state="cancelled")),
-    (lambda service: None, options(A, preflight=False)),
-    (lambda service: service.add_round([A]), options(state="cancelled", round=1, preflight=False)),
-    (lambda service: service.add_round([A]), options(state="completed", round=1, preflight=False)),
-])
+@pytest.mark.parametrize(
+    "prepare, wish",
+    [
+        (lambda service: None, options(A, B)),
+        (lambda service: service.add_round([A]), options(A)),
+        (lambda service: service.add_round([A]), options(A, B)),
+        (lambda service: service.add_round([A]), options(A, on_window_change="replace", **OTHER)),
+        (lambda service: service.add_round([A]), options(A, on_window_change="keep", **OTHER)),
+        (lambda service: service.add_finding(A, "closed"), options(A, B)),
+        (lambda service: (service.add_round([A]), service.add_round([A])), options(A, on_duplicate="cancel")),
+        (lambda service: service.add_round([A]), options(state="cancelled")),
+        (lambda service: service.add_round([A]), options(state="completed", round=1)),
+        (lambda service: service.add_round([A], "Cancelled"), options(state="cancelled")),
+        (lambda service: None, options(state="cancelled")),
+        (lambda service: None, options(A, preflight=False)),
+        (lambda service: service.add_round([A]), options(state="cancelled", round=1, preflight=False)),
+        (lambda service: service.add_round([A]), options(state="completed", round=1, preflight=False)),
+    ],
+)
 def test_check_mode_sends_nothing_and_tells_what_the_real_run_then_does(service, prepare, wish):
     prepare(service)
     before = repr((service.rounds, service.findings))
@@ -356,13 +371,16 @@ def test_replace_cancels_the_round_and_requests_it_in_the_new_window(service):
     assert "round: 1" in result["diff"]["before"] and "round: 1" not in result["diff"]["after"]
 
 
-@pytest.mark.parametrize("fault, kind", [
-    ("refused", Refused), ("lost before", FateUnknown), ("says no", FateUnknown), ("not processed", NotProcessed),
-])
+@pytest.mark.parametrize(
+    "fault, kind",
+    [("refused", Refused), ("lost before", FateUnknown), ("says no", FateUnknown), ("not processed", NotProcessed)],
+)
 def test_replace_whose_second_step_fails_reports_changed(service, fault, kind):
-    end = {Refused: "When that is mended, running the play again does the rest.",
-           NotProcessed: "Running the play again does the rest.",
-           FateUnknown: "Running the play again is safe: it reads the history before it asks."}[kind]
+    end = {
+        Refused: "When that is mended, running the play again does the rest.",
+        NotProcessed: "Running the play again does the rest.",
+        FateUnknown: "Running the play again is safe: it reads the history before it asks.",
+    }[kind]
     service.add_round([A])
     service.faults["request"] = [fault] * 9
     failure = fails(kind, options(A, on_window_change="replace", **OTHER), service)
@@ -550,11 +568,14 @@ def test_without_preflight_only_the_finish_is_sent(service, state, call, word, o
     assert result["retest"]["project_id"] == PROJECT
 
 
-@pytest.mark.parametrize("wish, call", [
-    (options(A, preflight=False), "request"),
-    (options(state="cancelled", round=1, preflight=False), "cancel"),
-    (options(state="completed", round=1, preflight=False), "complete"),
-])
+@pytest.mark.parametrize(
+    "wish, call",
+    [
+        (options(A, preflight=False), "request"),
+        (options(state="cancelled", round=1, preflight=False), "cancel"),
+        (options(state="completed", round=1, preflight=False), "complete"),
+    ],
+)
 class TestWithoutPreflight:
     def test_words_that_do_not_say_so_fail(self, service, wish, call):
         service.faults[call] = ["says no"]
@@ -580,13 +601,16 @@ class TestWithoutPreflight:
         assert service.calls == [call]
 
 
-@pytest.mark.parametrize("state, call, words", [
-    ("cancelled", "cancel_round", "Retest round cannot be cancelled"),
-    ("cancelled", "cancel_round", "Project Retest Round Not Cancelled"),
-    ("completed", "complete_round", "Project retest round could not be completed"),
-    ("completed", "complete_round", "Cannot cancel: round is completed already"),
-    ("requested", "request_retest", "No retest requested"),
-])
+@pytest.mark.parametrize(
+    "state, call, words",
+    [
+        ("cancelled", "cancel_round", "Retest round cannot be cancelled"),
+        ("cancelled", "cancel_round", "Project Retest Round Not Cancelled"),
+        ("completed", "complete_round", "Project retest round could not be completed"),
+        ("completed", "complete_round", "Cannot cancel: round is completed already"),
+        ("requested", "request_retest", "No retest requested"),
+    ],
+)
 def test_without_preflight_words_that_say_the_contrary_are_no_success(service, monkeypatch, state, call, words):
     monkeypatch.setattr(service, call, lambda *_unused: {"status": words})
     wish = options(A, preflight=False) if state == "requested" else options(state=state, round=1, preflight=False)

@@ -9,30 +9,45 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 import pytest
-
-from hypothesis import given
-from hypothesis import strategies as st
-
 from ansible_collections.attackforge.retest.plugins.module_utils.errors import StateError
 from ansible_collections.attackforge.retest.plugins.module_utils.rounds import (
-    CANCELLED, COMPLETED, REQUESTED, Round, Row, Wish, as_result, changed_window, doubled, holders_of, new_holder,
-    other_windows, outcome_of, outcome_text, plan_finish, plan_request, rounds_of, undecided, unknown_status,
+    CANCELLED,
+    COMPLETED,
+    REQUESTED,
+    Round,
+    Row,
+    Wish,
+    as_result,
+    changed_window,
+    doubled,
+    holders_of,
+    new_holder,
+    other_windows,
+    outcome_of,
+    outcome_text,
+    plan_finish,
+    plan_request,
+    rounds_of,
+    undecided,
+    unknown_status,
     window_text,
 )
 from ansible_collections.attackforge.retest.plugins.module_utils.vulnerabilities import CLOSED, OPEN, READY, Finding
 from ansible_collections.attackforge.retest.plugins.module_utils.windows import Window
+from hypothesis import given
+from hypothesis import strategies as st
 
 PROJECT = "66333e1d110ab5acf8a4354e"
 START = datetime(2026, 12, 1, tzinfo=timezone.utc)
 END = START + timedelta(7)
 LATER = START + timedelta(30)
-A, B, C, D = ("%s" % letter * 24 for letter in "abcd")
+A, B, C, D = (f"{letter}" * 24 for letter in "abcd")
 IDS = (A, B, C, D)
 NAMES = {one: "WEB-%d" % number for number, one in enumerate(IDS, 1)}
 
 
 def finding(one, status=None):
-    return Finding(one, NAMES[one], "Title of %s" % NAMES[one], status)
+    return Finding(one, NAMES[one], f"Title of {NAMES[one]}", status)
 
 
 def scope_of(ids):
@@ -53,8 +68,11 @@ def wish(*ids, start=START, end=END, **more):
 
 def plan(wished, rounds, **statuses):
     """Plan with just those findings that `undecided` asks for; statuses by name: WEB_1="open"."""
-    known = {one: finding(one, statuses[NAMES[one].replace("-", "_")])
-             for one in undecided(wished, rounds) if NAMES[one].replace("-", "_") in statuses}
+    known = {
+        one: finding(one, statuses[NAMES[one].replace("-", "_")])
+        for one in undecided(wished, rounds)
+        if NAMES[one].replace("-", "_") in statuses
+    }
     return plan_request(wished, rounds, known, PROJECT)
 
 
@@ -85,23 +103,29 @@ def test_rows_in_any_order_give_the_same_rounds(rows):
     ]
 
 
-@given(st.permutations([
-    row(2, CANCELLED, [C], START), row(1, COMPLETED, [A, B], START, END, [A]), row(3, REQUESTED, [A], START, END)]))
+@given(
+    st.permutations(
+        [row(2, CANCELLED, [C], START), row(1, COMPLETED, [A, B], START, END, [A]), row(3, REQUESTED, [A], START, END)]
+    )
+)
 def test_one_row_a_round_gives_the_same_rounds_as_one_row_an_action(rows):
     assert rounds_of(rows) == rounds_of(LOG)
 
 
-@pytest.mark.parametrize("statuses, expected", [
-    ([REQUESTED], REQUESTED),
-    ([REQUESTED, COMPLETED], COMPLETED),
-    ([COMPLETED, REQUESTED], COMPLETED),
-    ([REQUESTED, CANCELLED, REQUESTED], CANCELLED),
-    (["scheduled"], "scheduled"),
-    ([REQUESTED, "scheduled"], "scheduled"),
-    (["scheduled", REQUESTED, COMPLETED], COMPLETED),
-    (["assigned", REQUESTED, COMPLETED], COMPLETED),
-    (["assigned", CANCELLED], CANCELLED),
-])
+@pytest.mark.parametrize(
+    "statuses, expected",
+    [
+        ([REQUESTED], REQUESTED),
+        ([REQUESTED, COMPLETED], COMPLETED),
+        ([COMPLETED, REQUESTED], COMPLETED),
+        ([REQUESTED, CANCELLED, REQUESTED], CANCELLED),
+        (["scheduled"], "scheduled"),
+        ([REQUESTED, "scheduled"], "scheduled"),
+        (["scheduled", REQUESTED, COMPLETED], COMPLETED),
+        (["assigned", REQUESTED, COMPLETED], COMPLETED),
+        (["assigned", CANCELLED], CANCELLED),
+    ],
+)
 def test_a_finished_status_beats_requested_and_an_unknown_one_is_kept(statuses, expected):
     one = rounds_of([row(1, status, [A]) for status in statuses])[0]
     assert one.status == expected
@@ -134,8 +158,12 @@ def test_a_finding_in_an_open_round_needs_nothing():
 
 
 def test_findings_in_no_open_round_that_are_ready_go_into_one_new_round():
-    made = plan(wish(A, B, C), [a_round(1, [A], COMPLETED), a_round(2, [B], CANCELLED), a_round(3, [C])],
-                WEB_1=READY, WEB_2=READY)
+    made = plan(
+        wish(A, B, C),
+        [a_round(1, [A], COMPLETED), a_round(2, [B], CANCELLED), a_round(3, [C])],
+        WEB_1=READY,
+        WEB_2=READY,
+    )
     assert [one.id for one in made.request] == [A, B]
     assert made.in_scope == (C,)
     assert made.withdraw == ()
@@ -252,8 +280,10 @@ def test_replace_of_a_finding_that_is_no_longer_ready_withdraws_nothing():
 @pytest.mark.parametrize("change", ["keep", "replace", "fail"])
 def test_the_same_window_in_another_spelling_is_no_change(change):
     elsewhere = timezone(timedelta(hours=9))
-    made = plan(wish(A, start=START.astimezone(elsewhere), end=END.astimezone(elsewhere), on_window_change=change),
-                [a_round(1, [A])])
+    made = plan(
+        wish(A, start=START.astimezone(elsewhere), end=END.astimezone(elsewhere), on_window_change=change),
+        [a_round(1, [A])],
+    )
     assert made.empty and made.warnings == ()
 
 
@@ -307,8 +337,11 @@ def test_a_younger_round_with_the_findings_of_an_older_one_is_the_one_that_is_wi
     assert withdraw == doubles
 
 
-@given(st.lists(st.sets(st.sampled_from(IDS), min_size=1), min_size=2, max_size=6),
-       st.sets(st.sampled_from(IDS), min_size=1), st.sets(st.sampled_from(IDS), min_size=1))
+@given(
+    st.lists(st.sets(st.sampled_from(IDS), min_size=1), min_size=2, max_size=6),
+    st.sets(st.sampled_from(IDS), min_size=1),
+    st.sets(st.sampled_from(IDS), min_size=1),
+)
 def test_concurrent_runs_agree_on_the_younger(scopes, first, second):
     rounds = [a_round(number, sorted(ids)) for number, ids in enumerate(scopes, 1)]
     mine = doubled(wish(*sorted(first), on_duplicate="cancel"), rounds)[0]
@@ -334,15 +367,19 @@ def test_finished_rounds_are_no_doubles():
 
 windows_of_rounds = st.sampled_from([(START, END), (START, None), (LATER, LATER + timedelta(7)), (None, None)])
 histories = st.lists(
-    st.tuples(st.sampled_from([REQUESTED, REQUESTED, COMPLETED, CANCELLED, "scheduled"]),
-              st.none() | st.lists(st.sampled_from(IDS), unique=True), windows_of_rounds),
+    st.tuples(
+        st.sampled_from([REQUESTED, REQUESTED, COMPLETED, CANCELLED, "scheduled"]),
+        st.none() | st.lists(st.sampled_from(IDS), unique=True),
+        windows_of_rounds,
+    ),
     max_size=5,
 ).map(lambda made: [a_round(number, ids, status, *window) for number, (status, ids, window) in enumerate(made, 1)])
 wishes = st.builds(
     lambda ids, window, change, double: Wish(tuple(ids), window, change, double),
     st.lists(st.sampled_from(IDS), unique=True, min_size=1),
     st.sampled_from([Window(START, END), Window(START, None), Window(START, END, False, False)]),
-    st.sampled_from(["keep", "replace", "fail"]), st.sampled_from(["warn", "cancel"]),
+    st.sampled_from(["keep", "replace", "fail"]),
+    st.sampled_from(["warn", "cancel"]),
 )
 projects = st.dictionaries(st.sampled_from(IDS), st.sampled_from([OPEN, READY, CLOSED]), max_size=4)
 
@@ -445,16 +482,18 @@ def test_a_numbered_round_that_is_so_already_is_left_alone():
     assert plan_finish(CANCELLED, rounds, 2, ()) == (rounds[1], False)
 
 
-@pytest.mark.parametrize("state, number, words", [
-    (CANCELLED, 1, ("1", "completed", "cancelled")),
-    (COMPLETED, 2, ("2", "cancelled", "completed")),
-    (CANCELLED, 3, ("3", "scheduled", "AttackForge")),
-    (CANCELLED, 9, ("round", "9", "1, 2, 3, 5")),
-    (CANCELLED, 4, ("there is no round 4", "1, 2, 3, 5")),
-])
+@pytest.mark.parametrize(
+    "state, number, words",
+    [
+        (CANCELLED, 1, ("1", "completed", "cancelled")),
+        (COMPLETED, 2, ("2", "cancelled", "completed")),
+        (CANCELLED, 3, ("3", "scheduled", "AttackForge")),
+        (CANCELLED, 9, ("round", "9", "1, 2, 3, 5")),
+        (CANCELLED, 4, ("there is no round 4", "1, 2, 3, 5")),
+    ],
+)
 def test_a_round_that_is_the_other_or_unknown_or_missing_fails(state, number, words):
-    rounds = [a_round(1, [A], COMPLETED), a_round(2, [A], CANCELLED), a_round(3, [A], "scheduled"),
-              a_round(5, [A])]
+    rounds = [a_round(1, [A], COMPLETED), a_round(2, [A], CANCELLED), a_round(3, [A], "scheduled"), a_round(5, [A])]
     with pytest.raises(StateError) as caught:
         plan_finish(state, rounds, number, ())
     for word in words:
@@ -506,8 +545,12 @@ def test_the_last_round_tells_whether_it_is_so_already():
         plan_finish(COMPLETED, rounds, None, ())
 
 
-@given(st.sampled_from([CANCELLED, COMPLETED]), histories, st.none() | st.integers(1, 6),
-       st.lists(st.sampled_from(IDS), unique=True).map(tuple))
+@given(
+    st.sampled_from([CANCELLED, COMPLETED]),
+    histories,
+    st.none() | st.integers(1, 6),
+    st.lists(st.sampled_from(IDS), unique=True).map(tuple),
+)
 def test_finishing_names_an_open_round_or_one_that_is_so_or_fails(state, rounds, number, ids):
     try:
         one, change = plan_finish(state, rounds, number, ids)
@@ -524,8 +567,11 @@ def test_finishing_names_an_open_round_or_one_that_is_so_or_fails(state, rounds,
 
 def test_a_round_is_reported_with_names_and_instants():
     assert as_result(PROJECT, a_round(3, [A])) == {
-        "project_id": PROJECT, "round": 3, "status": "requested",
-        "retesting_window_start": "2026-12-01T00:00:00.000Z", "retesting_window_end": "2026-12-08T00:00:00.000Z",
+        "project_id": PROJECT,
+        "round": 3,
+        "status": "requested",
+        "retesting_window_start": "2026-12-01T00:00:00.000Z",
+        "retesting_window_end": "2026-12-08T00:00:00.000Z",
         "vulnerabilities": [{"id": A, "alternate_id": "WEB-1", "title": "Title of WEB-1"}],
     }
 
@@ -566,26 +612,25 @@ def test_a_warning_of_a_double_names_the_oldest_identical_round_and_the_shared_f
     rounds = [a_round(1, [A, B]), a_round(2, [A, B]), a_round(3, [A, B])]
     warnings = doubled(wish(A), rounds)[1]
     assert [warning.split(" are")[0] for warning in warnings] == ["Rounds 1 and 2", "Rounds 1 and 3"]
-    assert all("WEB-1 (%s), WEB-2 (%s)" % (A, B) in warning for warning in warnings)
+    assert all(f"WEB-1 ({A}), WEB-2 ({B})" in warning for warning in warnings)
 
 
 def test_what_was_refused_is_told_whole():
     message = refused(wish(A, B), [], WEB_1=OPEN)
-    assert message.startswith("No retest was requested: not ready for retest: WEB-1 (%s). " % A)
+    assert message.startswith(f"No retest was requested: not ready for retest: WEB-1 ({A}). ")
     assert B in message and PROJECT in message
     closed = plan(wish(A), [], WEB_1=CLOSED)
-    assert closed.warnings == ("Closed already, so there is nothing to retest: WEB-1 (%s)." % A,)
+    assert closed.warnings == (f"Closed already, so there is nothing to retest: WEB-1 ({A}).",)
 
 
 def test_of_several_rounds_of_unknown_status_the_youngest_is_named():
     message = refused(wish(A), [a_round(1, [A, B], "paused"), a_round(2, [A, B], "paused")], WEB_1=READY)
-    assert "WEB-1 (%s) is in round 2, whose status 'paused'" % A in message
+    assert f"WEB-1 ({A}) is in round 2, whose status 'paused'" in message
 
 
-@pytest.mark.parametrize("statuses, withdrawn", [
-    ({"WEB_1": CLOSED, "WEB_2": CLOSED}, []),
-    ({"WEB_1": CLOSED, "WEB_2": READY}, [1]),
-])
+@pytest.mark.parametrize(
+    "statuses, withdrawn", [({"WEB_1": CLOSED, "WEB_2": CLOSED}, []), ({"WEB_1": CLOSED, "WEB_2": READY}, [1])]
+)
 def test_replace_leaves_a_round_alone_of_which_everything_is_closed(statuses, withdrawn):
     made = plan(wish(A, B, start=LATER, end=None, on_window_change="replace"), [a_round(1, [A, B])], **statuses)
     assert [one.number for one in made.withdraw] == withdrawn
@@ -595,7 +640,7 @@ def test_replace_leaves_a_round_alone_of_which_everything_is_closed(statuses, wi
 def test_the_verb_is_that_of_the_state(state, verb):
     several, shared, untold = [a_round(1, [A]), a_round(2, [B])], [a_round(1, [A, B])], [a_round(1, None)]
     for rounds, ids in ((several, ()), (shared, (A,)), (untold, (A,))):
-        with pytest.raises(StateError, match=r"\b%s\b" % verb):
+        with pytest.raises(StateError, match=rf"\b{verb}\b"):
             plan_finish(state, rounds, None, ids)
 
 
@@ -633,7 +678,7 @@ A_MONTH_LATER = "2026-12-31T00:00:00.000Z to 2027-01-07T00:00:00.000Z"
 
 
 def test_a_window_that_is_not_the_one_declared_is_told_with_what_would_change_it():
-    told = "Round 1 has the window %s, which is not the one declared: %s." % (A_MONTH_LATER, DECLARED)
+    told = f"Round 1 has the window {A_MONTH_LATER}, which is not the one declared: {DECLARED}."
     moved = a_round(1, [A], start=LATER, end=LATER + timedelta(7))
     assert other_windows(wish(A), [moved]) == [told + " It is kept; on_window_change: replace would replace it."]
     for choice in ("replace", "fail"):
@@ -641,25 +686,27 @@ def test_a_window_that_is_not_the_one_declared_is_told_with_what_would_change_it
 
 
 def test_a_window_that_the_service_changed_is_told():
-    told = "AttackForge gave round 1 the window %s, which is not the one that was sent: %s." % (A_MONTH_LATER, DECLARED)
+    told = f"AttackForge gave round 1 the window {A_MONTH_LATER}, which is not the one that was sent: {DECLARED}."
     moved = a_round(1, [A], start=LATER, end=LATER + timedelta(7))
     for choice in ("keep", "fail"):
         assert changed_window(wish(A, on_window_change=choice), moved) == [told]
     assert changed_window(wish(A, on_window_change="replace"), moved) == [
-        told + " With on_window_change: replace, each run would ask again; set it to keep."]
+        told + " With on_window_change: replace, each run would ask again; set it to keep."
+    ]
     assert changed_window(wish(A), a_round(1, [A])) == []
 
 
 def test_a_status_that_nobody_documents_is_told():
     assert unknown_status(a_round(1, [A], "paused")) == [
-        "Round 1 has the status 'paused', which is neither open nor finished as far as is known."]
+        "Round 1 has the status 'paused', which is neither open nor finished as far as is known."
+    ]
     for status in (REQUESTED, COMPLETED, CANCELLED):
         assert unknown_status(a_round(1, [A], status)) == []
 
 
 def test_only_the_finding_in_question_is_named():
     message = refused(wish(B), [a_round(1, [A, B, C], "paused")])
-    assert message.startswith("No retest was requested: WEB-2 (%s) is in round 1, whose status 'paused'" % B)
+    assert message.startswith(f"No retest was requested: WEB-2 ({B}) is in round 1, whose status 'paused'")
 
 
 def test_the_row_that_asked_for_a_round_tells_its_window_whatever_the_others_are_called():
@@ -669,6 +716,7 @@ def test_the_row_that_asked_for_a_round_tells_its_window_whatever_the_others_are
 
 def test_a_round_that_is_left_alone_does_not_keep_a_later_one_from_being_replaced():
     rounds = [a_round(1, [A]), a_round(2, [B])]
-    made = plan(wish(A, B, start=LATER, end=LATER + timedelta(7), on_window_change="replace"), rounds,
-                WEB_1=CLOSED, WEB_2=READY)
+    made = plan(
+        wish(A, B, start=LATER, end=LATER + timedelta(7), on_window_change="replace"), rounds, WEB_1=CLOSED, WEB_2=READY
+    )
     assert [one.number for one in made.withdraw] == [2] and [one.id for one in made.request] == [B]

@@ -7,40 +7,53 @@
 from __future__ import annotations
 
 import pytest
-
+from ansible_collections.attackforge.retest.plugins.module_utils.errors import StateError
+from ansible_collections.attackforge.retest.plugins.module_utils.vulnerabilities import (
+    CLOSED,
+    OPEN,
+    PRIORITIES,
+    READY,
+    Change,
+    Finding,
+    Marking,
+    Note,
+    Selection,
+    folded,
+    is_made,
+    named,
+    plan_marking,
+    status_of,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.attackforge.retest.plugins.module_utils.errors import StateError
-from ansible_collections.attackforge.retest.plugins.module_utils.vulnerabilities import (
-    CLOSED, OPEN, PRIORITIES, READY, Change, Finding, Marking, Note, Selection, folded, is_made, named, plan_marking,
-    status_of,
+
+@pytest.mark.parametrize(
+    "status, retest, expected",
+    [
+        ("Open", "No", OPEN),
+        ("Open", "Yes", READY),
+        ("Open", True, READY),
+        ("Open", False, OPEN),
+        ("open", "yes", READY),
+        ("Open", " YES ", READY),
+        ("Open", "true", READY),
+        ("Open", None, OPEN),
+        ("Open", "", OPEN),
+        ("Retest", None, READY),
+        ("Retest", "No", READY),
+        (" retest ", "No", READY),
+        ("RETEST", False, READY),
+        ("Closed", "No", CLOSED),
+        ("closed", None, CLOSED),
+        (" CLOSED ", None, CLOSED),
+        (None, None, OPEN),
+        (None, "Yes", READY),
+        ("", "No", OPEN),
+        ("Triaged", "No", OPEN),
+        ("Triaged", "Yes", READY),
+    ],
 )
-
-
-@pytest.mark.parametrize("status, retest, expected", [
-    ("Open", "No", OPEN),
-    ("Open", "Yes", READY),
-    ("Open", True, READY),
-    ("Open", False, OPEN),
-    ("open", "yes", READY),
-    ("Open", " YES ", READY),
-    ("Open", "true", READY),
-    ("Open", None, OPEN),
-    ("Open", "", OPEN),
-    ("Retest", None, READY),
-    ("Retest", "No", READY),
-    (" retest ", "No", READY),
-    ("RETEST", False, READY),
-    ("Closed", "No", CLOSED),
-    ("closed", None, CLOSED),
-    (" CLOSED ", None, CLOSED),
-    (None, None, OPEN),
-    (None, "Yes", READY),
-    ("", "No", OPEN),
-    ("Triaged", "No", OPEN),
-    ("Triaged", "Yes", READY),
-])
 def test_open_ready_and_closed_are_told_apart(status, retest, expected):
     assert status_of(status, retest) == expected
 
@@ -57,21 +70,26 @@ def test_whatever_is_written_there_is_one_of_three_statuses(status, retest):
 
 def test_findings_are_named_by_both_ids_where_there_are_two():
     findings = [Finding("a" * 24, "WEBAPP-1", "SQL injection"), Finding("b" * 24)]
-    assert named(findings) == "WEBAPP-1 (%s), %s" % ("a" * 24, "b" * 24)
+    assert named(findings) == "WEBAPP-1 ({}), {}".format("a" * 24, "b" * 24)
     assert named([]) == ""
     assert named(iter(findings)) == named(findings)
 
 
 # Which findings are meant
 
-IDS = ["%024x" % number for number in range(1, 5)]
+IDS = [f"{number:024x}" for number in range(1, 5)]
 WORDS = ["a", "B", "c c"]
 STATUSES = [OPEN, READY, CLOSED]
 findings = st.builds(
-    Finding, id=st.sampled_from(IDS), alternate_id=st.none() | st.sampled_from(["W-1", "w-2"]),
-    title=st.none() | st.text(max_size=6), status=st.sampled_from(STATUSES),
-    priority=st.none() | st.sampled_from([*PRIORITIES, "high"]), tags=st.lists(st.sampled_from(WORDS)).map(tuple),
-    assets=st.lists(st.sampled_from(WORDS)).map(tuple))
+    Finding,
+    id=st.sampled_from(IDS),
+    alternate_id=st.none() | st.sampled_from(["W-1", "w-2"]),
+    title=st.none() | st.text(max_size=6),
+    status=st.sampled_from(STATUSES),
+    priority=st.none() | st.sampled_from([*PRIORITIES, "high"]),
+    tags=st.lists(st.sampled_from(WORDS)).map(tuple),
+    assets=st.lists(st.sampled_from(WORDS)).map(tuple),
+)
 
 
 def some(values):
@@ -79,8 +97,15 @@ def some(values):
 
 
 selections = st.builds(
-    Selection, ids=some(IDS), alternate_ids=some(["W-1", "W-2", "w-1"]), priorities=some(PRIORITIES),
-    statuses=some(STATUSES), tags=some(WORDS), assets=some(["A", "b"]), title=st.sampled_from([None, "^$", "x|y"]))
+    Selection,
+    ids=some(IDS),
+    alternate_ids=some(["W-1", "W-2", "w-1"]),
+    priorities=some(PRIORITIES),
+    statuses=some(STATUSES),
+    tags=some(WORDS),
+    assets=some(["A", "b"]),
+    title=st.sampled_from([None, "^$", "x|y"]),
+)
 
 
 @given(selections, findings)
@@ -95,22 +120,25 @@ def test_a_longer_list_of_values_never_finds_less(selection, finding):
     if selection.matches(finding):
         for name in ("ids", "alternate_ids", "priorities", "statuses", "tags", "assets"):
             values = getattr(selection, name)
-            assert selection._replace(**{name: values and values + ("another",)}).matches(finding)
+            assert selection._replace(**{name: values and (*values, "another")}).matches(finding)
 
 
-@pytest.mark.parametrize("selection, yes, no", [
-    (Selection(ids=("a",)), Finding("a"), Finding("b")),
-    (Selection(alternate_ids=("web-1",)), Finding("a", "WEB-1"), Finding("a", "WEB-11")),
-    (Selection(alternate_ids=("web-1",)), Finding("a", "Web-1"), Finding("a")),
-    (Selection(priorities=("High",)), Finding("a", priority="HIGH"), Finding("a")),
-    (Selection(statuses=(READY,)), Finding("a", status=READY), Finding("a", status=OPEN)),
-    (Selection(tags=("x", "y")), Finding("a", tags=("y",)), Finding("a", tags=("X",))),
-    (Selection(assets=("HOST",)), Finding("a", assets=("host", "other")), Finding("a", assets=("host2",))),
-    (Selection(title="in"), Finding("a", title="find in it"), Finding("a")),
-    (Selection(title="^in"), Finding("a", title="in"), Finding("a", title="IN")),
-    (Selection(query="{}"), Finding("a"), None),
-    (Selection(), Finding("a"), None),
-])
+@pytest.mark.parametrize(
+    "selection, yes, no",
+    [
+        (Selection(ids=("a",)), Finding("a"), Finding("b")),
+        (Selection(alternate_ids=("web-1",)), Finding("a", "WEB-1"), Finding("a", "WEB-11")),
+        (Selection(alternate_ids=("web-1",)), Finding("a", "Web-1"), Finding("a")),
+        (Selection(priorities=("High",)), Finding("a", priority="HIGH"), Finding("a")),
+        (Selection(statuses=(READY,)), Finding("a", status=READY), Finding("a", status=OPEN)),
+        (Selection(tags=("x", "y")), Finding("a", tags=("y",)), Finding("a", tags=("X",))),
+        (Selection(assets=("HOST",)), Finding("a", assets=("host", "other")), Finding("a", assets=("host2",))),
+        (Selection(title="in"), Finding("a", title="find in it"), Finding("a")),
+        (Selection(title="^in"), Finding("a", title="in"), Finding("a", title="IN")),
+        (Selection(query="{}"), Finding("a"), None),
+        (Selection(), Finding("a"), None),
+    ],
+)
 def test_each_condition_tells_one_from_another(selection, yes, no):
     assert selection.matches(yes)
     assert no is None or not selection.matches(no)
@@ -159,17 +187,21 @@ def test_the_service_is_asked_for_no_less_than_is_meant(selection, finding):
 
 
 _NOT_CLOSED = {"status": {"$nin": ["Closed", "closed", "CLOSED"]}}
-_READY = {"$or": [
-    {"is_retest": {"$in": ["Yes", "yes", "YES", True]}}, {"status": {"$in": ["Retest", "retest", "RETEST"]}}]}
+_READY = {
+    "$or": [{"is_retest": {"$in": ["Yes", "yes", "YES", True]}}, {"status": {"$in": ["Retest", "retest", "RETEST"]}}]
+}
 
 
-@pytest.mark.parametrize("statuses, conditions", [
-    ((), []),
-    ((OPEN,), [_NOT_CLOSED]),
-    ((READY,), [_READY]),
-    ((OPEN, READY), [{"$or": [_NOT_CLOSED, _READY]}]),
-    ((OPEN, READY, CLOSED), []),
-])
+@pytest.mark.parametrize(
+    "statuses, conditions",
+    [
+        ((), []),
+        ((OPEN,), [_NOT_CLOSED]),
+        ((READY,), [_READY]),
+        ((OPEN, READY), [{"$or": [_NOT_CLOSED, _READY]}]),
+        ((OPEN, READY, CLOSED), []),
+    ],
+)
 def test_the_service_is_asked_for_no_more_than_is_meant(statuses, conditions):
     wanted = [{"priority": {"$in": ["High"]}}, {"tags": {"$in": ["a", "b"]}}]
     assert Selection(statuses=statuses).conditions() == conditions
@@ -210,15 +242,22 @@ def test_a_status_is_written_only_where_it_is_another(before, wanted):
     assert change.after == (wanted or before)
     assert (change.status is None) == (wanted in (None, before)) == change.empty
     assert change.as_result() == {
-        "id": "a", "alternate_id": None, "before": before, "after": change.after, "note_added": False}
+        "id": "a",
+        "alternate_id": None,
+        "before": before,
+        "after": change.after,
+        "note_added": False,
+    }
 
 
 notes = st.text(st.sampled_from("ab <>&;/\n\t'\"\u00e4"), min_size=1, max_size=12).filter(str.strip)
 
 
 def as_html(text):
-    return "".join("<p>%s</p>" % line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-                   for line in text.split("\n"))
+    return "".join(
+        "<p>{}</p>".format(line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
+        for line in text.split("\n")
+    )
 
 
 @given(notes)
@@ -236,25 +275,31 @@ def test_a_note_with_another_text_is_another_note(one, other):
         assert not stands(one, note_of(other, as_html(other)))
 
 
-@pytest.mark.parametrize("text, note", [
-    ("Fixed in <2026.12>", note_of("Fixed in <2026.11>")),
-    ("<release>", note_of("", None)),
-    ("<release>", note_of("Something else", None)),
-    ("a < b and c > d", note_of("a d")),
-    ("Fixed", note_of("Fixed.")),
-    ("Fixed", note_of(None, None)),
-])
+@pytest.mark.parametrize(
+    "text, note",
+    [
+        ("Fixed in <2026.12>", note_of("Fixed in <2026.11>")),
+        ("<release>", note_of("", None)),
+        ("<release>", note_of("Something else", None)),
+        ("a < b and c > d", note_of("a d")),
+        ("Fixed", note_of("Fixed.")),
+        ("Fixed", note_of(None, None)),
+    ],
+)
 def test_these_notes_are_not_the_same(text, note):
     assert not stands(text, note)
 
 
-@pytest.mark.parametrize("text, note", [
-    ("Fixed.\n", note_of("Fixed.")),
-    ("Fixed  now", note_of("Fixed\nnow", None)),
-    ("a\nb", note_of(None, "<p>a</p><p>b</p>")),
-    ("a & b < c", note_of(None, "<p>a &amp; b &lt; c</p>")),
-    ("a & b < c", note_of("a &amp; b &lt; c", None)),
-])
+@pytest.mark.parametrize(
+    "text, note",
+    [
+        ("Fixed.\n", note_of("Fixed.")),
+        ("Fixed  now", note_of("Fixed\nnow", None)),
+        ("a\nb", note_of(None, "<p>a</p><p>b</p>")),
+        ("a & b < c", note_of(None, "<p>a &amp; b &lt; c</p>")),
+        ("a & b < c", note_of("a &amp; b &lt; c", None)),
+    ],
+)
 def test_these_notes_are_the_same(text, note):
     assert stands(text, note_of("x"), note)
 
@@ -262,26 +307,33 @@ def test_these_notes_are_the_same(text, note):
 RICH = "<p>Fixed &amp; <b>closed</b></p>"
 
 
-@pytest.mark.parametrize("text, note, same", [
-    (RICH, note_of(RICH, RICH), True),
-    (RICH, note_of("Fixed & closed", None), True),
-    ('<p><img src="https://ci/x.png"></p>', note_of("Something else", None), False),
-    ('<p><img src="https://ci/x.png"></p>', note_of(None, "<p>Something else</p>"), False),
-    ('<p><img src="https://ci/x.png"></p>', note_of(None, '<div><img alt="" src="https://ci/x.png"/></div>'), True),
-    ('<p><img src="https://ci/x.png"></p>', note_of(None, '<p><img src="https://ci/y.png"></p>'), False),
-    ("<p></p>", note_of("Something else", None), False),
-    (RICH, note_of(None, "<div>Fixed &amp; closed</div>"), True),
-    (RICH, note_of("Fixed & open", "<p>Fixed &amp; open</p>"), False),
-    ("<img src='a'>", note_of("<img src='a'>", None), True),
-    ("<img src='a'>", note_of("", None), False),
-    ("<img src='a'>", note_of("<img src='b'>", "<img src='b'>"), False),
-    ("<a href='https://ci/1?a&amp;b'>Log</a>", note_of("Log", '<p><A rel=x HREF="https://ci/1?a&b">Log</A></p>'), True),
-    ("<a href='https://ci/1'>Log</a>", note_of("Log", "<a href='https://ci/2'>Log</a>"), False),
-    ("<a href='https://ci/1'>Log</a>", note_of("Log", "<a href='https://ci/0'>Log</a>"), False),
-    ("<a href='https://ci/1'>Log</a>", note_of("<a href='https://ci/2'>Log</a>", None), False),
-    ("<a href='https://ci/1'>Log</a>", note_of("Log", "<p>Log</p>"), True),
-    ("<b>Log</b>", note_of("Log", "<a href='https://ci/2'>Log</a>"), False),
-])
+@pytest.mark.parametrize(
+    "text, note, same",
+    [
+        (RICH, note_of(RICH, RICH), True),
+        (RICH, note_of("Fixed & closed", None), True),
+        ('<p><img src="https://ci/x.png"></p>', note_of("Something else", None), False),
+        ('<p><img src="https://ci/x.png"></p>', note_of(None, "<p>Something else</p>"), False),
+        ('<p><img src="https://ci/x.png"></p>', note_of(None, '<div><img alt="" src="https://ci/x.png"/></div>'), True),
+        ('<p><img src="https://ci/x.png"></p>', note_of(None, '<p><img src="https://ci/y.png"></p>'), False),
+        ("<p></p>", note_of("Something else", None), False),
+        (RICH, note_of(None, "<div>Fixed &amp; closed</div>"), True),
+        (RICH, note_of("Fixed & open", "<p>Fixed &amp; open</p>"), False),
+        ("<img src='a'>", note_of("<img src='a'>", None), True),
+        ("<img src='a'>", note_of("", None), False),
+        ("<img src='a'>", note_of("<img src='b'>", "<img src='b'>"), False),
+        (
+            "<a href='https://ci/1?a&amp;b'>Log</a>",
+            note_of("Log", '<p><A rel=x HREF="https://ci/1?a&b">Log</A></p>'),
+            True,
+        ),
+        ("<a href='https://ci/1'>Log</a>", note_of("Log", "<a href='https://ci/2'>Log</a>"), False),
+        ("<a href='https://ci/1'>Log</a>", note_of("Log", "<a href='https://ci/0'>Log</a>"), False),
+        ("<a href='https://ci/1'>Log</a>", note_of("<a href='https://ci/2'>Log</a>", None), False),
+        ("<a href='https://ci/1'>Log</a>", note_of("Log", "<p>Log</p>"), True),
+        ("<b>Log</b>", note_of("Log", "<a href='https://ci/2'>Log</a>"), False),
+    ],
+)
 def test_rich_text_is_compared_by_what_is_read_in_it(text, note, same):
     assert stands(text, note_of("x"), note, note_type="RICHTEXT") is same
 
@@ -293,8 +345,11 @@ def test_a_finding_whose_notes_are_not_told_has_none():
 def test_each_missing_finding_is_named_and_nothing_is_planned():
     with pytest.raises(StateError) as caught:
         plan_marking(Marking(("a", "b", "c"), READY, None), {"b": Finding("b")}, "the project")
-    assert "a, c" in caught.value.message and "the project" in caught.value.message and "b" not in (
-        caught.value.message.partition("see: ")[2].partition(".")[0])
+    assert (
+        "a, c" in caught.value.message
+        and "the project" in caught.value.message
+        and "b" not in (caught.value.message.partition("see: ")[2].partition(".")[0])
+    )
 
 
 @given(st.lists(st.sampled_from("abc"), unique=True, min_size=1), st.sampled_from(STATUSES), notes)

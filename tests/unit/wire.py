@@ -12,7 +12,6 @@ import socket
 import struct
 import threading
 import time
-
 from typing import NamedTuple
 
 _END = 10.0  # seconds after which no script goes on
@@ -32,7 +31,7 @@ def answer(status=200, body=b"{}", headers=(), length=None):
     content = body if isinstance(body, bytes) else json.dumps(body).encode("utf-8")
     lines = ["HTTP/1.1 %d Word" % status, "Connection: close"]
     lines += ["Content-Length: %d" % (len(content) if length is None else length)]
-    lines += ["%s: %s" % header for header in headers]
+    lines += ["{}: {}".format(*header) for header in headers]
 
     def act(sock, _request):
         sock.sendall("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + content)

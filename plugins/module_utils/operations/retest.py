@@ -9,8 +9,20 @@ from __future__ import annotations
 from ..diff import rounds_diff
 from ..errors import AttackForgeError, FateUnknown, NotProcessed, Refused, SSAPIError, StateError, rerun_remedy
 from ..rounds import (
-    CANCELLED, COMPLETED, REQUESTED, Round, as_result, changed_window, doubled, holders_of, new_holder, plan_finish,
-    plan_request, rounds_of, undecided, unknown_status,
+    CANCELLED,
+    COMPLETED,
+    REQUESTED,
+    Round,
+    as_result,
+    changed_window,
+    doubled,
+    holders_of,
+    new_holder,
+    plan_finish,
+    plan_request,
+    rounds_of,
+    undecided,
+    unknown_status,
 )
 from ..schemas import history_rows, request_body
 from ..vulnerabilities import READY, Finding, named
@@ -54,22 +66,28 @@ def _request(options, client, check_mode):
                 continue
             except Refused as refusal:
                 plan = _plan_after(refusal, client, options)
-                warnings = [*plan.warnings, "The request was refused, because these findings are in a round that was "
-                            "requested a moment before. (%s)" % refusal.message]
+                warnings = [
+                    *plan.warnings,
+                    "The request was refused, because these findings are in a round that was "
+                    f"requested a moment before. ({refusal.message})",
+                ]
                 return _report(options, before, withdrawn, plan, plan.holder, warnings)
             holder, rounds = _find_round(client, project_id, rounds, body, message, loss)
             requested = True
             warnings = _verify(client, options, plan, holder, rounds, body, message)
             if loss is not None:
-                warnings.append("The answer to the request was lost, but the history shows its round, %d. (%s)" % (
-                    holder.number, loss.message))
+                warnings.append(
+                    "The answer to the request was lost, but the history shows its round, %d. (%s)"
+                    % (holder.number, loss.message)
+                )
             return _report(options, before, withdrawn, plan, holder, [*plan.warnings, *warnings], message)
     except AttackForgeError as error:
         if withdrawn or requested:
             error.facts["changed"] = True
         if withdrawn and not requested:
-            error.message = "%s was cancelled to be replaced, but then: %s" % (
-                " and ".join("Round %d" % one.number for one in withdrawn), error.message)
+            error.message = "{} was cancelled to be replaced, but then: {}".format(
+                " and ".join("Round %d" % one.number for one in withdrawn), error.message
+            )
             if error.facts.get("fate") != "unknown":  # which says itself what to do
                 error.message += " " + rerun_remedy(error)
         raise
@@ -125,18 +143,23 @@ def _find_round(client, project_id, before, body, message, loss):
 def _verify(client, options, plan, holder, rounds, body, message):
     """Hold that the round is what was asked for, and that nobody asked twice. Returns warnings."""
     dropped = [
-        finding for finding in plan.request if finding.id not in holder.ids and not holders_of(finding.id, rounds)]
+        finding for finding in plan.request if finding.id not in holder.ids and not holders_of(finding.id, rounds)
+    ]
     if dropped:
         raise StateError(
             "AttackForge made round %d, but left these findings out of it: %s. Look at them in AttackForge; running "
             "the play again requests a round for them alone." % (holder.number, named(dropped)),
-            retest=as_result(options.project_id, holder), request=body, message=message,
+            retest=as_result(options.project_id, holder),
+            request=body,
+            message=message,
         )
     surplus, warnings = doubled(options.wish, rounds)
     for one in surplus:
         _finish_round(client, options.project_id, one.number, CANCELLED)
-        warnings.append("Round %d was requested twice at the same time; its double, round %d, was cancelled." % (
-            holder.number, one.number))
+        warnings.append(
+            "Round %d was requested twice at the same time; its double, round %d, was cancelled."
+            % (holder.number, one.number)
+        )
     return unknown_status(holder) + changed_window(options.wish, holder) + warnings
 
 
@@ -144,21 +167,25 @@ def _fate_unknown(failure, words, trouble, others, timeout, body):
     if failure is None:
         said = "RequestNewProjectRetest: the service answered: %s." % (words or "nothing")
         failure = FateUnknown(said, method="RequestNewProjectRetest", http_status=200, detail=words)
-    looked = "No round with these findings was seen in the project's history within %g s" % timeout
+    looked = f"No round with these findings was seen in the project's history within {timeout:g} s"
     if trouble is not None:
-        looked += " (the last look failed: %s)" % trouble.message.rstrip(".")
+        looked += " (the last look failed: {})".format(trouble.message.rstrip("."))
     advice = "Running the play again is safe: it reads the history before it asks."
     if others:
-        looked += ", only a new one that holds none of them (%s)" % ", ".join(map(str, others))
+        looked += ", only a new one that holds none of them ({})".format(", ".join(map(str, others)))
         advice = "Look at it in AttackForge before you run the play again, which would ask once more."
     elif _says(words, REQUESTED):
-        advice = ("The service itself says that it was, so look in AttackForge before you run the play again: as long "
-                  "as the history does not show the round, that would ask once more.")
+        advice = (
+            "The service itself says that it was, so look in AttackForge before you run the play again: as long "
+            "as the history does not show the round, that would ask once more."
+        )
     return FateUnknown(
-        "%s %s, so it is not known whether the retest was requested. It was sent once. %s" % (
-            failure.message, looked, advice),
-        method=failure.method, http_status=failure.http_status, detail=failure.detail,
-        fate="unknown", request=body,
+        f"{failure.message} {looked}, so it is not known whether the retest was requested. It was sent once. {advice}",
+        method=failure.method,
+        http_status=failure.http_status,
+        detail=failure.detail,
+        fate="unknown",
+        request=body,
     )
 
 
@@ -185,7 +212,9 @@ def _finish_round(client, project_id, number, state):
             if lost:
                 failure.facts["fate"] = "unknown"
                 failure.message += " It is not known whether round %d is %s now. Running the play again is safe." % (
-                    number, state)
+                    number,
+                    state,
+                )
             if not isinstance(failure, (FateUnknown, NotProcessed)):
                 raise
             attempt.failed(failure)
@@ -196,8 +225,13 @@ def _finish_round(client, project_id, number, state):
             raise StateError(
                 "The service answered (%s), but round %d is not seen as %s within %g s%s. Running the play again is "
                 "safe."
-                % (words or "without words", number, state, client.timeout,
-                   " (the last look failed: %s)" % trouble.message.rstrip(".") if trouble else ""),
+                % (
+                    words or "without words",
+                    number,
+                    state,
+                    client.timeout,
+                    " (the last look failed: {})".format(trouble.message.rstrip(".")) if trouble else "",
+                ),
                 fate="unknown",
             )
 
@@ -223,8 +257,9 @@ def _request_unseen(options, client, check_mode):
     wish = options.wish
     new = Round(None, REQUESTED, wish.window.start, wish.window.end, tuple(map(Finding, wish.ids)), frozenset())
     body = request_body(wish.window, wish.ids)
-    message = None if check_mode else _send_unseen(
-        client, REQUESTED, lambda: client.request_retest(options.project_id, body))
+    message = (
+        None if check_mode else _send_unseen(client, REQUESTED, lambda: client.request_retest(options.project_id, body))
+    )
     return {
         "changed": True,
         "retest": as_result(options.project_id, new),
@@ -237,8 +272,9 @@ def _request_unseen(options, client, check_mode):
 
 def _finish_unseen(options, client, check_mode):
     send = client.cancel_round if options.state == CANCELLED else client.complete_round
-    message = None if check_mode else _send_unseen(
-        client, options.state, lambda: send(options.project_id, options.round))
+    message = (
+        None if check_mode else _send_unseen(client, options.state, lambda: send(options.project_id, options.round))
+    )
     one = Round(options.round, REQUESTED, None, None, (), frozenset())
     return {
         "changed": True,
@@ -254,8 +290,10 @@ def _says(words, state):
 
 
 def _send_unseen(client, state, send):
-    advice = ("Whether it was done is not known, and with preflight: false it cannot be looked up here. "
-              "Look in AttackForge before you run the play again.")
+    advice = (
+        "Whether it was done is not known, and with preflight: false it cannot be looked up here. "
+        "Look in AttackForge before you run the play again."
+    )
     for attempt in client.attempts():
         try:
             words = client.words(send())
@@ -263,15 +301,21 @@ def _send_unseen(client, state, send):
             attempt.failed(failure)
         except FateUnknown as failure:
             raise FateUnknown(
-                "%s %s" % (failure.message, advice), method=failure.method, http_status=failure.http_status,
-                detail=failure.detail, fate="unknown",
+                f"{failure.message} {advice}",
+                method=failure.method,
+                http_status=failure.http_status,
+                detail=failure.detail,
+                fate="unknown",
             ) from None
         else:
             if _says(words, state):
                 return words
             raise StateError(
-                "The service answered, but its status text does not say that the round is %s: %s. %s"
-                % (state, words or "(nothing)", advice), fate="unknown", message=words,
+                "The service answered, but its status text does not say that the round is {}: {}. {}".format(
+                    state, words or "(nothing)", advice
+                ),
+                fate="unknown",
+                message=words,
             )
 
 

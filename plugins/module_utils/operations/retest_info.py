@@ -32,11 +32,12 @@ def _doubts(one):
 def _look(options, client):
     rounds = rounds_of(history_rows(client.get_project(options.project_id), options.project_id))
     if options.round and options.round not in [one.number for one in rounds]:
-        raise StateError("round: there is no round %d in project %s (there is: %s)." % (
-            options.round, options.project_id, ", ".join(str(one.number) for one in rounds) or "none"))
+        raise StateError(
+            "round: there is no round %d in project %s (there is: %s)."
+            % (options.round, options.project_id, ", ".join(str(one.number) for one in rounds) or "none")
+        )
     rounds = [
-        one for one in reversed(rounds)
-        if options.round in (None, one.number) and options.status in (None, one.status)
+        one for one in reversed(rounds) if options.round in (None, one.number) and options.status in (None, one.status)
     ]
     findings = {}
     if options.outcome:
@@ -63,14 +64,15 @@ def _follow(options, client):
             return rounds, findings
         pause = min(options.wait_interval, left)
         for line in progress:
-            client.tell("%s Next look in %.3g s, at most %s more." % (line, pause, _span(left)))
+            client.tell(f"{line} Next look in {pause:.3g} s, at most {_span(left)} more.")
         time.sleep(pause)
 
 
 def _span(seconds):
     minutes = int(seconds) // 60
-    return "%d h %d min" % divmod(minutes, 60) if minutes >= 60 else "%d min" % minutes if minutes else (
-        "%d s" % seconds)
+    return (
+        "%d h %d min" % divmod(minutes, 60) if minutes >= 60 else "%d min" % minutes if minutes else ("%d s" % seconds)
+    )
 
 
 def _as_result(options, one, findings):

@@ -43,10 +43,12 @@ def rounds(sandbox):
 
 
 def test_times_skip_and_order(sandbox):
-    sandbox.script([
-        {"fault": "status", "code": 503, "times": 2, "method": "GetProjectById"},
-        {"fault": "status", "code": 429, "skip": 1, "headers": {"Retry-After": "7"}},
-    ])
+    sandbox.script(
+        [
+            {"fault": "status", "code": 503, "times": 2, "method": "GetProjectById"},
+            {"fault": "status", "code": 429, "skip": 1, "headers": {"Retry-After": "7"}},
+        ]
+    )
     assert [read(sandbox)[0] for _read in range(5)] == [503, 503, 200, 429, 200]
     assert [(row["fired"], row["times"], row["skip"]) for row in sandbox.faults()] == [(2, 0, 0), (1, 0, 0)]
     assert [row["fault"] for row in sandbox.log()] == ["status", "status", None, "status", None]
@@ -68,10 +70,19 @@ def test_before_and_after_the_commit(sandbox, kind):
 @pytest.mark.parametrize(
     "fault",
     [
-        {"fault": "meteor"}, {"fault": "status"}, {"fault": "status", "code": 99}, {"fault": "hang", "minutes": 1},
-        {"fault": "close", "times": 0}, {"fault": "close", "skip": -1}, {"fault": "slow", "when": "before"},
-        {"fault": "close", "method": "GetEverything"}, {"fault": "status", "code": 200, "body": "xml"}, [], "close",
-        {"fault": "status", "code": 200, "headers": {"X": "a\r\nb"}}, {"fault": "echo_key", "where": "cookie"},
+        {"fault": "meteor"},
+        {"fault": "status"},
+        {"fault": "status", "code": 99},
+        {"fault": "hang", "minutes": 1},
+        {"fault": "close", "times": 0},
+        {"fault": "close", "skip": -1},
+        {"fault": "slow", "when": "before"},
+        {"fault": "close", "method": "GetEverything"},
+        {"fault": "status", "code": 200, "body": "xml"},
+        [],
+        "close",
+        {"fault": "status", "code": 200, "headers": {"X": "a\r\nb"}},
+        {"fault": "echo_key", "where": "cookie"},
     ],
 )
 def test_wrong_faults(sandbox, fault):
@@ -163,12 +174,20 @@ def test_truncated(sandbox):
 
 
 def test_answers_that_are_not_what_was_asked_for(sandbox):
-    sandbox.script([
-        {"fault": "garbage"}, {"fault": "login_page"}, {"fault": "redirect", "url": "http://example.com/", "code": 307},
-        {"fault": "status", "code": 502, "body": "html"}, {"fault": "status", "code": 500, "body": "empty"},
-        {"fault": "status", "code": 204}, {"fault": "status", "code": 418, "body": "text", "message": "short"},
-        {"fault": "replace", "document": [1]}, {"fault": "deep", "levels": 50_000}, {"fault": "huge", "megabytes": 1},
-    ])
+    sandbox.script(
+        [
+            {"fault": "garbage"},
+            {"fault": "login_page"},
+            {"fault": "redirect", "url": "http://example.com/", "code": 307},
+            {"fault": "status", "code": 502, "body": "html"},
+            {"fault": "status", "code": 500, "body": "empty"},
+            {"fault": "status", "code": 204},
+            {"fault": "status", "code": 418, "body": "text", "message": "short"},
+            {"fault": "replace", "document": [1]},
+            {"fault": "deep", "levels": 50_000},
+            {"fault": "huge", "megabytes": 1},
+        ]
+    )
     answers = [read(sandbox) for _fault in range(10)]
     assert [code for code, _document in answers] == [200, 200, 307, 502, 500, 204, 418, 200, 200, 200]
     documents = [document for _code, document in answers]
@@ -253,7 +272,8 @@ def test_ends_with_the_process_that_started_it(tmp_path):
 
 def run(*words):
     return subprocess.run(
-        [sys.executable, "-m", "tests.sandbox", *words], capture_output=True, text=True, timeout=20, check=False)
+        [sys.executable, "-m", "tests.sandbox", *words], capture_output=True, text=True, timeout=20, check=False
+    )
 
 
 def test_errors_at_the_start(sandbox, tmp_path):

@@ -23,16 +23,28 @@ FIELDS = {
 }
 ROWS = [
     {
-        "id": "66333e1d110ab5acf8a4354e", "title": "SQL injection/search", "priority": "Critical", "likelihood": 9,
-        "created": dates.shift(dates.now(), "-1 day"), "tags": ["release-2026.12", "checkout"],
+        "id": "66333e1d110ab5acf8a4354e",
+        "title": "SQL injection/search",
+        "priority": "Critical",
+        "likelihood": 9,
+        "created": dates.shift(dates.now(), "-1 day"),
+        "tags": ["release-2026.12", "checkout"],
     },
     {
-        "id": "66333e1d110ab5acf8a4354f", "title": "It's outdated", "priority": "High", "likelihood": 5,
-        "created": dates.parse("2026-01-01"), "tags": ["login"],
+        "id": "66333e1d110ab5acf8a4354f",
+        "title": "It's outdated",
+        "priority": "High",
+        "likelihood": 5,
+        "created": dates.parse("2026-01-01"),
+        "tags": ["login"],
     },
     {
-        "id": "66333e1d110ab5acf8a43550", "title": "Header", "priority": "Info", "likelihood": 1,
-        "created": None, "tags": [],
+        "id": "66333e1d110ab5acf8a43550",
+        "title": "Header",
+        "priority": "Info",
+        "likelihood": 1,
+        "created": None,
+        "tags": [],
     },
 ]
 
@@ -85,14 +97,36 @@ def test_finds(text, expected):
 @pytest.mark.parametrize(
     "text",
     [
-        "", "   ", "[]", '"x"', "{", "{priority}", '{priority: "High"', "{priority: High}", "{priority: 'High\"}",
-        '{severity: "High"}', '{priority: {$near: "High"}}', '{$nor: [{priority: "High"}]}', '{$where: "1"}',
-        '{priority: {}}', '{priority: {$in: "High"}}', '{$or: {priority: "High"}}', "{$or: []}",
-        '{priority: {$eq: []}}', '{priority: "High", priority: "Low"}', '{id: ObjectId("12")}',
-        '{created: "yesterday"}', '{created: "2026-13-01"}', '{created: {$gt: datetime("tomorrow")}}',
-        '{created: {$gt: datetime("now", "a week")}}', "{created: datetime()}",
-        '{priority: {$elemMatch: {$eq: "High"}}}', '{title: {$options: "i"}}', '{title: {$regex: "("}}',
-        '{title: {$regex: "x", $options: "q"}}', "{title: sum(1)}",
+        "",
+        "   ",
+        "[]",
+        '"x"',
+        "{",
+        "{priority}",
+        '{priority: "High"',
+        "{priority: High}",
+        "{priority: 'High\"}",
+        '{severity: "High"}',
+        '{priority: {$near: "High"}}',
+        '{$nor: [{priority: "High"}]}',
+        '{$where: "1"}',
+        "{priority: {}}",
+        '{priority: {$in: "High"}}',
+        '{$or: {priority: "High"}}',
+        "{$or: []}",
+        "{priority: {$eq: []}}",
+        '{priority: "High", priority: "Low"}',
+        '{id: ObjectId("12")}',
+        '{created: "yesterday"}',
+        '{created: "2026-13-01"}',
+        '{created: {$gt: datetime("tomorrow")}}',
+        '{created: {$gt: datetime("now", "a week")}}',
+        "{created: datetime()}",
+        '{priority: {$elemMatch: {$eq: "High"}}}',
+        '{title: {$options: "i"}}',
+        '{title: {$regex: "("}}',
+        '{title: {$regex: "x", $options: "q"}}',
+        "{title: sum(1)}",
     ],
 )
 def test_refuses(text):
@@ -105,12 +139,12 @@ def test_refuses(text):
 )
 def test_refuses_expressions_whose_cost_explodes(pattern):
     with pytest.raises(QueryError):
-        found('{title: {$regex: "%s"}}' % pattern.replace("\\", "\\\\"))
+        found('{{title: {{$regex: "{}"}}}}'.format(pattern.replace("\\", "\\\\")))
 
 
 @pytest.mark.parametrize("pattern", [r"(\d+\.)?x", "(foo|bar){2}", "^release-.*", "[a-z]+ [a-z]+", "a|b"])
 def test_takes_ordinary_expressions(pattern):
-    found('{title: {$regex: "%s"}}' % pattern.replace("\\", "\\\\"))
+    found('{{title: {{$regex: "{}"}}}}'.format(pattern.replace("\\", "\\\\")))
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,8 @@ def test_the_dates_of_a_round_are_updated_and_shown_nowhere(sandbox):
     ask(sandbox)
     path = f"/project/{sandbox.project_id}/retest/2"
     assert sandbox.request("PUT", path, {"requested_date": "2027-01-01"}) == (
-        200, {"status": "Project Retest Round Updated"},
+        200,
+        {"status": "Project Retest Round Updated"},
     )
     assert sandbox.books()["rounds"][-1]["requested_date"] == "2027-01-01T00:00:00.000Z"
     assert "2027-01-01" not in str(project(sandbox))
@@ -99,7 +100,8 @@ def test_a_finding_is_updated_and_noted(sandbox):
     body = {"projectId": sandbox.project_id, "status": "Retest"}
     assert sandbox.request("PUT", path, body) == (200, {"result": {"result": "Vulnerability Updated"}})
     assert (finding(sandbox, OPEN)["vulnerability_status"], finding(sandbox, OPEN)["vulnerability_retest"]) == (
-        "Open", "Yes",
+        "Open",
+        "Yes",
     )
     assert sandbox.request("PUT", path, {"status": "Fixed"})[0] == 400
     assert sandbox.request("PUT", path, {"projectId": OTHER_PROJECT, "status": "Open"})[0] == 400
@@ -126,7 +128,7 @@ def test_projects_and_their_filters(sandbox):
         return [item["project_code"] for item in document["projects"]]
 
     assert names() == ["WEBAPP", "PARTNER"]
-    assert names(code="WEBAPP") == names(name="customer portal") == names(q='{code: /^web/i}') == ["WEBAPP"]
+    assert names(code="WEBAPP") == names(name="customer portal") == names(q="{code: /^web/i}") == ["WEBAPP"]
     assert names(skip=1) == names(q='{name: {$regex: "API"}}') == ["PARTNER"]
     assert names(status="Completed") == []
 
@@ -151,8 +153,16 @@ def test_pages_and_filters_of_findings(sandbox):
 
 @pytest.mark.parametrize(
     "query",
-    [{"limit": 0}, {"skip": -1}, {"limit": "x"}, {"priority": "Severe"}, {"q": "{"}, {"colour": "red"},
-     {"pendingVulnerabilities": "maybe"}, {"startDate": "now"}],
+    [
+        {"limit": 0},
+        {"skip": -1},
+        {"limit": "x"},
+        {"priority": "Severe"},
+        {"q": "{"},
+        {"colour": "red"},
+        {"pendingVulnerabilities": "maybe"},
+        {"startDate": "now"},
+    ],
 )
 def test_wrong_queries(sandbox, query):
     assert sandbox.request("GET", f"/project/{sandbox.project_id}/vulnerabilities", **query)[0] == 400
@@ -161,7 +171,10 @@ def test_wrong_queries(sandbox, query):
 @pytest.mark.parametrize(
     "body",
     [
-        {}, [], {"vulnerability_ids": READY}, {"retesting_window_start": START},
+        {},
+        [],
+        {"vulnerability_ids": READY},
+        {"retesting_window_start": START},
         {"retesting_window_start": START, "vulnerability_ids": []},
         {"retesting_window_start": START, "vulnerability_ids": READY[0]},
         {"retesting_window_start": START, "vulnerability_ids": [1]},
@@ -184,9 +197,13 @@ def test_wrong_requests_change_nothing(sandbox, body):
 def test_unknown_things(sandbox):
     nobody = "66333e1d110ab5acf8a40000"
     for http, path, body in (
-        ("GET", f"/project/{nobody}", None), ("GET", "/project/x", None), ("GET", f"/vulnerability/{nobody}", None),
-        ("GET", f"/project/{nobody}/vulnerabilities", None), ("PUT", f"/vulnerability/{nobody}", {"status": "Open"}),
-        ("POST", f"/project/{sandbox.project_id}/retest/9/cancel", None), ("GET", "/nothing", None),
+        ("GET", f"/project/{nobody}", None),
+        ("GET", "/project/x", None),
+        ("GET", f"/vulnerability/{nobody}", None),
+        ("GET", f"/project/{nobody}/vulnerabilities", None),
+        ("PUT", f"/vulnerability/{nobody}", {"status": "Open"}),
+        ("POST", f"/project/{sandbox.project_id}/retest/9/cancel", None),
+        ("GET", "/nothing", None),
         ("DELETE", f"/project/{sandbox.project_id}", None),
     ):
         assert sandbox.request(http, path, body)[0] == 404, path
@@ -310,7 +327,7 @@ def test_a_window_expires(sandbox):
 
 def test_wrappers_links_extra_keys_and_nulls(sandbox):
     sandbox.switch(wrapped="no", project_link="id", extra_keys="yes", nulls="yes")
-    code, document = sandbox.request("GET", f"/vulnerability/{OPEN}")
+    _code, document = sandbox.request("GET", f"/vulnerability/{OPEN}")
     assert document["vulnerability_project_id"] == sandbox.project_id
     assert document["vulnerability_target_remediation_date"] is None
     assert document["vulnerability_remediation_notes"] is None
@@ -491,7 +508,10 @@ def test_people_act(sandbox):
     with pytest.raises(SandboxError, match="no open round"):
         sandbox.act("cancel_round")
     for wrong in (
-        {"do": "dance"}, {"do": "close"}, {"do": "close", "id": "X-1"}, {"do": "hide", "id": "WEBAPP-1", "x": 1},
+        {"do": "dance"},
+        {"do": "close"},
+        {"do": "close", "id": "X-1"},
+        {"do": "hide", "id": "WEBAPP-1", "x": 1},
     ):
         with pytest.raises(SandboxError):
             sandbox.act(**wrong)
@@ -503,7 +523,10 @@ def test_the_log_has_everything_but_the_key(sandbox):
     sandbox.request("GET", "/projects", key="some-wrong-key")
     first, second, third = sandbox.log()
     assert (first["method"], first["http"], first["key"], first["status"]) == (
-        "RequestNewProjectRetest", "POST", "demo", 200,
+        "RequestNewProjectRetest",
+        "POST",
+        "demo",
+        200,
     )
     assert first["body"]["vulnerability_ids"] == READY[:1]
     assert first["committed"] and first["key_header"] and "x-ssapi-key" in first["header_names"]

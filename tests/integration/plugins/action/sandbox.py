@@ -43,7 +43,7 @@ class ActionModule(ActionBase):
             _call("POST", "act", deed)
         time.sleep(float(wish.get("sleep", 0)))
         if "look" in wish:
-            result["books"] = _call("GET", "books?project_id=%s" % wish["look"])
+            result["books"] = _call("GET", "books?project_id={}".format(wish["look"]))
             result["log"] = _call("GET", "log")
             result["faults"] = _call("GET", "faults")
         if wish.get("clear_log"):
@@ -54,11 +54,13 @@ class ActionModule(ActionBase):
 def _call(http, path, body=None):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # without any CA: to load them takes longer than the call
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    opener = urllib.request.build_opener(
-        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
     request = urllib.request.Request(
-        "%s/%s" % (os.environ["SANDBOX_CONTROL"], path), None if body is None else json.dumps(body).encode(),
-        {"Content-Type": "application/json"}, method=http)
+        "{}/{}".format(os.environ["SANDBOX_CONTROL"], path),
+        None if body is None else json.dumps(body).encode(),
+        {"Content-Type": "application/json"},
+        method=http,
+    )
     deadline = time.monotonic() + 30
     while True:
         try:

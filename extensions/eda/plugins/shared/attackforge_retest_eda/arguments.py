@@ -11,7 +11,6 @@ import json
 import math
 import os
 import re
-
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import urlsplit
@@ -23,13 +22,8 @@ from .windows import parse_instant
 
 API_ROOT = "/api/ss"
 ENVIRONMENT = ("base_url", "api_key", "validate_certs", "ca_path", "timeout")
-_WORDS = {
-    **dict.fromkeys(("yes", "true", "on", "1"), True),
-    **dict.fromkeys(("no", "false", "off", "0"), False),
-}
-_KINDS = {
-    "string": "a text", "boolean": "true or false", "number": "a number", "array": "a list",
-}
+_WORDS = {**dict.fromkeys(("yes", "true", "on", "1"), True), **dict.fromkeys(("no", "false", "off", "0"), False)}
+_KINDS = {"string": "a text", "boolean": "true or false", "number": "a number", "array": "a list"}
 
 
 def read(schema_file, args, environment=None):
@@ -44,9 +38,11 @@ def read(schema_file, args, environment=None):
     given = {**{name: about["default"] for name, about in known.items() if "default" in about}, **given}
     given = {name: _as(known[name]["type"], value) if name in known else value for name, value in given.items()}
     mistakes = [
-        "%s: is required%s" % (name, " (the environment may hold it as %s)" % _variable(name)
-                               if name in ENVIRONMENT else "")
-        for name in schema["required"] if name not in given
+        "{}: is required{}".format(
+            name, f" (the environment may hold it as {_variable(name)})" if name in ENVIRONMENT else ""
+        )
+        for name in schema["required"]
+        if name not in given
     ]
     wrong = set()
     for error in Draft202012Validator(schema).iter_errors(given):
@@ -58,7 +54,7 @@ def read(schema_file, args, environment=None):
             try:
                 given[name] = judge(given[name])
             except ValueError as mistake:
-                mistakes.append("%s: %s" % (name, mistake))
+                mistakes.append(f"{name}: {mistake}")
     if mistakes:
         raise OptionsError(mistakes)
     # `from` cannot be the name of an attribute.
@@ -66,7 +62,7 @@ def read(schema_file, args, environment=None):
 
 
 def _variable(name):
-    return "ATTACKFORGE_%s" % name.upper()
+    return f"ATTACKFORGE_{name.upper()}"
 
 
 def _as(kind, value):
@@ -93,42 +89,42 @@ def _say(error, known):
     path = list(error.absolute_path)
     if error.validator == "additionalProperties":
         unknown = sorted(set(error.instance) - set(known))
-        return "%s: there is no such argument; there are %s" % (", ".join(unknown), ", ".join(known))
+        return "{}: there is no such argument; there are {}".format(", ".join(unknown), ", ".join(known))
     place = "".join("[%d]" % step if isinstance(step, int) else str(step) for step in path)
     value = "the value" if path[0] == "api_key" else repr(error.instance)
     if error.validator == "type":
-        return "%s: %s is not %s" % (place, value, _KINDS[error.validator_value])
+        return f"{place}: {value} is not {_KINDS[error.validator_value]}"
     if error.validator == "enum":
-        return "%s: %s is not one of %s" % (place, value, ", ".join(map(str, error.validator_value)))
+        return "{}: {} is not one of {}".format(place, value, ", ".join(map(str, error.validator_value)))
     if error.validator == "minItems":
-        return "%s: is empty" % place
+        return f"{place}: is empty"
     if path[0] == "projects":
-        return "%s: %s is not an id of AttackForge, which has 24 hexadecimal digits" % (place, value)
+        return f"{place}: {value} is not an id of AttackForge, which has 24 hexadecimal digits"
     if path[0] == "events":
-        return "%s: %s is no name of an event, such as project-retest-completed" % (place, value)
+        return f"{place}: {value} is no name of an event, such as project-retest-completed"
     least, most = known[path[0]]["exclusiveMinimum"], known[path[0]]["maximum"]
-    return "%s: %s is not a number of seconds above %s and up to %s" % (place, value, least, most)
+    return f"{place}: {value} is not a number of seconds above {least} and up to {most}"
 
 
 def _base_url(value):
     example = "give it as https://tenant.attackforge.com"
     if "@" in value:  # which must not be told
-        raise ValueError("holds a user name or password, which the service does not use; %s" % example)
+        raise ValueError(f"holds a user name or password, which the service does not use; {example}")
     try:
         url = urlsplit(value.strip())
         host, port = url.hostname, url.port
     except ValueError as error:
-        raise ValueError("%r is no URL (%s); %s" % (value, error, example)) from None
+        raise ValueError(f"{value!r} is no URL ({error}); {example}") from None
     if url.scheme not in ("https", "http") or not host or re.search(r"[\s\\]", url.netloc) or port == 0:
-        raise ValueError("%r is no URL with https:// and a host; %s" % (value, example))
+        raise ValueError(f"{value!r} is no URL with https:// and a host; {example}")
     if url.query or url.fragment:
-        raise ValueError("%r has a query or a fragment behind the path; %s" % (value, example))
+        raise ValueError(f"{value!r} has a query or a fragment behind the path; {example}")
     if url.scheme == "http" and not _is_loopback(host):
-        raise ValueError("%r would send the key in clear text; use https:// (http:// is for loopback only)" % value)
+        raise ValueError(f"{value!r} would send the key in clear text; use https:// (http:// is for loopback only)")
     path = url.path.rstrip("/")
     if path.endswith(API_ROOT):
-        raise ValueError("%r ends in %s, which is added here; leave it out" % (value, API_ROOT))
-    return "%s://%s%s" % (url.scheme, url.netloc, path)
+        raise ValueError(f"{value!r} ends in {API_ROOT}, which is added here; leave it out")
+    return f"{url.scheme}://{url.netloc}{path}"
 
 
 def _is_loopback(host):
@@ -150,9 +146,9 @@ def _api_key(value):
 def _ca_path(value):
     path = os.path.expanduser(value)
     if not os.path.exists(path):
-        raise ValueError("there is no file or folder %r where the rulebook runs" % value)
+        raise ValueError(f"there is no file or folder {value!r} where the rulebook runs")
     if not os.access(path, os.R_OK):
-        raise ValueError("%r cannot be read by the user that runs the rulebook" % value)
+        raise ValueError(f"{value!r} cannot be read by the user that runs the rulebook")
     return path
 
 
@@ -167,14 +163,18 @@ def _start(value):
 def _state_file(value):
     path = os.path.abspath(os.path.expanduser(value))
     if os.path.isdir(path):
-        raise ValueError("%r is a folder; name a file in it" % value)
+        raise ValueError(f"{value!r} is a folder; name a file in it")
     folder = os.path.dirname(path)
     if not os.path.isdir(folder) or not os.access(folder, os.W_OK):
-        raise ValueError("%r is in a folder that does not exist or cannot be written to" % value)
+        raise ValueError(f"{value!r} is in a folder that does not exist or cannot be written to")
     return path
 
 
 _JUDGES = {
-    "base_url": _base_url, "api_key": _api_key, "ca_path": _ca_path, "projects": _projects, "from": _start,
+    "base_url": _base_url,
+    "api_key": _api_key,
+    "ca_path": _ca_path,
+    "projects": _projects,
+    "from": _start,
     "state_file": _state_file,
 }

@@ -12,14 +12,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-
 from datetime import timedelta
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from .rounds import CANCELLED, COMPLETED, REQUESTED
 from .windows import format_instant, parse_instant
 
-STATUSES = {"project-retest-%s" % status: status for status in (REQUESTED, COMPLETED, CANCELLED)}
+STATUSES = {f"project-retest-{status}": status for status in (REQUESTED, COMPLETED, CANCELLED)}
 NAMES = {status: name for name, status in STATUSES.items()}
 
 # How far a replay reaches back behind the last event: events of the same instant, and such as overtook each other, are
@@ -82,7 +81,8 @@ class Position:
         """The position that a file keeps. Raises ValueError, TypeError, KeyError or AttributeError."""
         last = state["last"]
         return cls(
-            parse_instant(state["since"]), None if last is None else parse_instant(last),
+            parse_instant(state["since"]),
+            None if last is None else parse_instant(last),
             {str(mark): parse_instant(instant) for mark, instant in state["seen"].items()},
         )
 
@@ -218,11 +218,11 @@ def _dicts(value):
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
-def _id(value) -> Optional[str]:
+def _id(value) -> str | None:
     return value.strip().lower() if isinstance(value, str) else None
 
 
-def _number(value) -> Optional[int]:
+def _number(value) -> int | None:
     if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,9}\s*", value):
         return int(value)
     if isinstance(value, float) and value.is_integer():
@@ -230,7 +230,7 @@ def _number(value) -> Optional[int]:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _instant(value) -> Optional[str]:
+def _instant(value) -> str | None:
     """An instant as the modules return it, or what the service says where that cannot be read."""
     try:
         return format_instant(parse_instant(value))

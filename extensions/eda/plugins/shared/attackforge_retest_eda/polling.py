@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-
 from functools import partial
 
 from .errors import Refused, SSAPIError
@@ -96,7 +95,11 @@ class _Watch:
     def _warn(self, project_id, step):
         logger.warning(
             "Round %d of project %s has the status '%s', which is none of %s: there is no event for it.",
-            step.number, project_id, step.status, ", ".join(STATUSES.values()))
+            step.number,
+            project_id,
+            step.status,
+            ", ".join(STATUSES.values()),
+        )
 
     def _save(self):
         self._state.save({project_id: sorted(map(list, steps)) for project_id, steps in self._known.items()})

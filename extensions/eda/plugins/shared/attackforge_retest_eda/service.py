@@ -11,7 +11,6 @@ import json
 import os
 import random
 import ssl
-
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
@@ -82,7 +81,9 @@ class Service:
         trace.on_request_end.append(self._note_clock)
         connector = aiohttp.TCPConnector(ssl=self._tls) if self._tls else aiohttp.TCPConnector()
         session = aiohttp.ClientSession(
-            connector=connector, trace_configs=[trace], cookie_jar=aiohttp.DummyCookieJar(),
+            connector=connector,
+            trace_configs=[trace],
+            cookie_jar=aiohttp.DummyCookieJar(),
             headers={"X-SSAPI-KEY": self._settings.api_key, "User-Agent": USER_AGENT},
         )
         try:
@@ -100,22 +101,25 @@ class Service:
     async def open_events(self, session):
         """Open the WebSocket of the Events API."""
         opening = session.ws_connect(
-            self._address("/events"), proxy=self._proxy(), max_msg_size=MAX_ANSWER, autoping=True, heartbeat=None)
+            self._address("/events"), proxy=self._proxy(), max_msg_size=MAX_ANSWER, autoping=True, heartbeat=None
+        )
         return await self._guarded("Events API", within(self._settings.timeout, opening))
 
     async def get_project(self, session, project_id):
         """GetProjectById: the project's record."""
         method = "GetProjectById"
-        reading = self._read(session, method, self._address("/project/%s" % project_id))
+        reading = self._read(session, method, self._address(f"/project/{project_id}"))
         answer = await self._guarded(method, within(self._settings.timeout, reading))
         project = answer.get("project") if isinstance(answer, dict) else None
         project = project if isinstance(project, dict) else answer
         if not isinstance(project, dict) or not any(str(name).startswith("project_") for name in project):
-            raise FateUnknown("%s: there is no project in the answer." % method, method=method, http_status=200)
+            raise FateUnknown(f"{method}: there is no project in the answer.", method=method, http_status=200)
         if hides_history(project):
             raise FateUnknown(
-                "%s: the project counts requested retests but shows no project_retesting_history." % method,
-                method=method, http_status=200)
+                f"{method}: the project counts requested retests but shows no project_retesting_history.",
+                method=method,
+                http_status=200,
+            )
         return project
 
     async def _read(self, session, method, url):
@@ -125,13 +129,13 @@ class Service:
             async for chunk in response.content.iter_chunked(64 * 1024):
                 content += chunk
                 if len(content) > MAX_ANSWER:
-                    raise Refused("%s: the answer is larger than any should be." % method, method=method)
+                    raise Refused(f"{method}: the answer is larger than any should be.", method=method)
             if response.status != 200:
                 raise self._told(method, response.status, response.headers, content)
         try:
             return json.loads(content)
         except (ValueError, RecursionError):
-            raise FateUnknown("%s: the answer is no JSON." % method, method=method, http_status=200) from None
+            raise FateUnknown(f"{method}: the answer is no JSON.", method=method, http_status=200) from None
 
     def _address(self, path):
         return self._settings.base_url + API_ROOT + path
@@ -152,22 +156,28 @@ class Service:
             raise self._told(method, error.status, error.headers or {}, words) from None
         except _Redirected as error:
             raise Refused(
-                "%s: the service redirects to %s. That is not followed, because the key must not travel; correct "
-                "base_url." % (method, self._hidden(error.where)), method=method, http_status=error.status) from None
+                f"{method}: the service redirects to {self._hidden(error.where)}. That is not followed, because the key must not travel; correct "
+                "base_url.",
+                method=method,
+                http_status=error.status,
+            ) from None
         except aiohttp.ClientConnectorCertificateError as error:
             raise Refused(
-                "%s: the certificate of %s is not accepted: %s. Correct base_url, or give the CA's certificate with "
-                "ca_path." % (method, where, self._hidden(error.certificate_error)), method=method) from None
+                f"{method}: the certificate of {where} is not accepted: {self._hidden(error.certificate_error)}. Correct base_url, or give the CA's certificate with "
+                "ca_path.",
+                method=method,
+            ) from None
         except aiohttp.InvalidURL:
             raise Refused(
-                "%s: %s cannot be reached: base_url or the proxy that the environment names is no URL."
-                % (method, where), method=method) from None
+                f"{method}: {where} cannot be reached: base_url or the proxy that the environment names is no URL.",
+                method=method,
+            ) from None
         except (asyncio.TimeoutError, TimeoutError):
             raise FateUnknown(
-                "%s: no answer from %s within %g s." % (method, where, self._settings.timeout), method=method) from None
+                f"{method}: no answer from {where} within {self._settings.timeout:g} s.", method=method
+            ) from None
         except (aiohttp.ClientError, OSError) as error:
-            raise FateUnknown(
-                "%s: no connection to %s: %s." % (method, where, self._hidden(error)), method=method) from None
+            raise FateUnknown(f"{method}: no connection to {where}: {self._hidden(error)}.", method=method) from None
 
     def _told(self, method, status, headers, content):
         """The error that an HTTP code is."""
@@ -209,7 +219,7 @@ def _tls(settings):
     try:
         context = ssl.create_default_context(**{"capath" if path and os.path.isdir(path) else "cafile": path})
     except (OSError, ssl.SSLError) as error:
-        raise Refused("ca_path: the CA certificates in %r cannot be read: %s." % (path, error), method="TLS") from None
+        raise Refused(f"ca_path: the CA certificates in {path!r} cannot be read: {error}.", method="TLS") from None
     context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
     if not settings.validate_certs:
         context.check_hostname = False

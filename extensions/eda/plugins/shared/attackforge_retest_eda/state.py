@@ -33,20 +33,18 @@ class StateFile:
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
-            raise self._wrong("cannot be read (%s)" % error) from None
+            raise self._wrong(f"cannot be read ({error})") from None
         try:
             if kept["source"] != self._source or kept["version"] != _VERSION:
-                raise self._wrong("is not one of %s" % self._source)
+                raise self._wrong(f"is not one of {self._source}")
             if kept["base_url"] != self._base_url:
-                raise self._wrong("tells what was seen of %s, not of %s" % (kept["base_url"], self._base_url))
+                raise self._wrong("tells what was seen of {}, not of {}".format(kept["base_url"], self._base_url))
             return read(kept["state"])
         except (KeyError, TypeError, ValueError, AttributeError):
             raise self._wrong("has not the form that it was written in") from None
 
     def _wrong(self, what):
-        return AttackForgeError(
-            "state_file: %r %s. To begin as at the very first start, remove it."
-            % (self.path, what))
+        return AttackForgeError(f"state_file: {self.path!r} {what}. To begin as at the very first start, remove it.")
 
     def save(self, state):
         """Keep the state: a reader finds the old one or the new one, whole, whatever happens meanwhile."""
@@ -55,7 +53,7 @@ class StateFile:
         try:
             self._replace(state)
         except OSError as error:
-            raise AttackForgeError("state_file: %r cannot be written (%s)." % (self.path, error.strerror)) from None
+            raise AttackForgeError(f"state_file: {self.path!r} cannot be written ({error.strerror}).") from None
 
     def _replace(self, state):
         folder, name = os.path.split(self.path)
@@ -63,7 +61,8 @@ class StateFile:
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 json.dump(
-                    {"source": self._source, "version": _VERSION, "base_url": self._base_url, "state": state}, file)
+                    {"source": self._source, "version": _VERSION, "base_url": self._base_url, "state": state}, file
+                )
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, self.path)

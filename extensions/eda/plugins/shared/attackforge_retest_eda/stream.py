@@ -11,7 +11,6 @@ import json
 import logging
 import time
 import uuid
-
 from functools import partial
 
 import aiohttp
@@ -116,10 +115,14 @@ class _Stream:
         """Subscribe, and read until the connection ends, which is always an error."""
         try:
             subscription = str(uuid.uuid4())
-            await self._send(socket, {
-                "method": "subscribe", "id": subscription,
-                "params": {"events": self._settings.events, "from": format_instant(self._read.resume)},
-            })
+            await self._send(
+                socket,
+                {
+                    "method": "subscribe",
+                    "id": subscription,
+                    "params": {"events": self._settings.events, "from": format_instant(self._read.resume)},
+                },
+            )
             answer_by = time.monotonic() + SUBSCRIBE_TIMEOUT
             while True:
                 patience = self._settings.heartbeat_timeout
@@ -146,8 +149,7 @@ class _Stream:
         except (asyncio.TimeoutError, TimeoutError):
             if subscribing:
                 raise _no_answer() from None
-            raise FateUnknown(
-                "%s: silence for %g s, not even a heartbeat." % (_METHOD, patience), method=_METHOD) from None
+            raise FateUnknown(f"{_METHOD}: silence for {patience:g} s, not even a heartbeat.", method=_METHOD) from None
         except (aiohttp.ClientError, OSError):
             raise _ended() from None  # before aiohttp could answer a ping
         if frame.type in _ENDS:
@@ -157,7 +159,7 @@ class _Stream:
     def _last_words(self, frame, socket):
         """Why the service closed the connection, if it said so."""
         words = self._hidden(frame.extra or "")
-        return " (%s%s)" % (socket.close_code, words and " " + words) if socket.close_code else ""
+        return " ({}{})".format(socket.close_code, words and " " + words) if socket.close_code else ""
 
     async def _send(self, socket, message):
         try:
@@ -188,7 +190,8 @@ class _Stream:
             words = error.get("message")
             if error.get("code") == _INTERNAL_ERROR:
                 raise FateUnknown(
-                    "%s: subscribing got an error of the service: %s." % (_METHOD, self._hidden(words)), method=_METHOD)
+                    f"{_METHOD}: subscribing got an error of the service: {self._hidden(words)}.", method=_METHOD
+                )
             raise self._not_granted(self._settings.events, words)
         result = message.get("result")
         if isinstance(result, list) and all(isinstance(name, str) for name in result):
@@ -204,16 +207,19 @@ class _Stream:
     def _not_granted(self, events, words):
         words = self._hidden(words)
         return Refused(
-            "%s: the service does not subscribe this key to %s: %s. An administrator of AttackForge grants access "
-            "event by event." % (_METHOD, ", ".join(events), words), method=_METHOD, detail=words)
+            "{}: the service does not subscribe this key to {}: {}. An administrator of AttackForge grants access "
+            "event by event.".format(_METHOD, ", ".join(events), words),
+            method=_METHOD,
+            detail=words,
+        )
 
 
 def _no_answer():
-    return FateUnknown("%s: subscribing got no answer within %g s." % (_METHOD, SUBSCRIBE_TIMEOUT), method=_METHOD)
+    return FateUnknown(f"{_METHOD}: subscribing got no answer within {SUBSCRIBE_TIMEOUT:g} s.", method=_METHOD)
 
 
 def _ended(why=""):
-    return FateUnknown("%s: the connection has ended%s." % (_METHOD, why), method=_METHOD)
+    return FateUnknown(f"{_METHOD}: the connection has ended{why}.", method=_METHOD)
 
 
 def _answers(message, subscription):
