@@ -6,6 +6,6 @@
 
 from __future__ import annotations
 
-from ansible_collections.attackforge.retest.plugins.plugin_utils.action import ActionModule
+from ansible_collections.attackforge.retest.plugins.plugin_utils._action import ActionModule
 
 __all__ = ["ActionModule"]

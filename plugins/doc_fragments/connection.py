@@ -13,52 +13,54 @@ options:
   base_url:
     description:
       - Where AttackForge is, for example V(https://tenant.attackforge.com). A path prefix is kept; C(/api/ss) is added
-        here and must not be given.
-      - V(http://) is accepted for a loopback address alone, where a rehearsal server may run.
-      - Taken from the environment variable E(ATTACKFORGE_BASE_URL) where it is not set.
+        automatically and must not be given.
+      - V(http://) is accepted only for a loopback address, where a rehearsal server may run.
+      - If not set, the environment variable E(ATTACKFORGE_BASE_URL) is used.
     type: str
     required: true
   api_key:
     description:
-      - A key of the AttackForge Self-Service API. It is sent to O(base_url) and nowhere else, and shown nowhere.
-      - Taken from the environment variable E(ATTACKFORGE_API_KEY) where it is not set. That is the better way, because
-        the key then stands in no playbook and in no extra variable.
+      - A key of the AttackForge Self-Service API. It is sent to O(base_url) and nowhere else, and masked in every
+        result.
+      - If not set, the environment variable E(ATTACKFORGE_API_KEY) is used. That is the better way, because the key
+        then stands in no playbook and in no extra variable.
     type: str
     required: true
   validate_certs:
     description:
       - Whether the certificate of the service is checked.
-      - Taken from the environment variable E(ATTACKFORGE_VALIDATE_CERTS) where it is not set.
+      - If not set, the environment variable E(ATTACKFORGE_VALIDATE_CERTS) is used.
     type: bool
     default: true
   ca_path:
     description:
       - A file of CA certificates in PEM form, or a folder of them as made by C(openssl rehash), that the certificate of
         the service is checked against. For tenants with a private CA.
-      - Taken from the environment variable E(ATTACKFORGE_CA_PATH) where it is not set. Without either, the bundle of
-        the Python library requests is used, or what E(REQUESTS_CA_BUNDLE) names.
+      - If not set, the environment variable E(ATTACKFORGE_CA_PATH) is used. Without either, the bundle of the Python
+        library requests is used, or what E(REQUESTS_CA_BUNDLE) names.
     type: path
   timeout:
     description:
-      - Seconds that one request may take, from looking up the name to the last byte of the answer; above 0 and up to
-        3600.
-      - For as long, a request whose answer was lost is looked for in the history.
-      - Taken from the environment variable E(ATTACKFORGE_TIMEOUT) where it is not set.
+      - The longest time that one request may take, in seconds, from looking up the name to the last byte of the answer;
+        above 0 and up to 3600.
+      - A request whose answer was lost is looked for in the history for as long.
+      - If not set, the environment variable E(ATTACKFORGE_TIMEOUT) is used.
     type: float
     default: 30
   retries:
     description:
-      - How often a request is sent again that is safe to send again, between 0 and 20. Reads are; a request for a
-        retest is where it surely was not processed (no connection, or HTTP 429).
+      - Maximum number of retries, between 0 and 20. Reads are retried; a retest request only if it certainly did not
+        reach the service, or was turned away by a rate limit (HTTP 429).
       - Between two attempts there are at most 8 seconds, or what the service asks for with C(Retry-After), up to 60
         seconds. So one request takes at most (O(retries) + 1) times O(timeout) and these pauses.
-      - Taken from the environment variable E(ATTACKFORGE_RETRIES) where it is not set.
+      - If not set, the environment variable E(ATTACKFORGE_RETRIES) is used.
     type: int
     default: 4
 requirements:
   - requests >= 2.31.0
   - voluptuous >= 0.14.1
 notes:
+  - An environment variable that is empty counts as not set.
   - Proxy variables such as E(HTTPS_PROXY) work as users of the Python library requests expect. A C(.netrc) is not used,
     and a redirect is not followed, because the key must not travel.
   - The task runs where its host is. To run it on the controller, which is the usual way, give it

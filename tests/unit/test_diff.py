@@ -9,11 +9,13 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 import yaml
-from ansible_collections.attackforge.retest.plugins.module_utils.diff import rounds_diff
-from ansible_collections.attackforge.retest.plugins.module_utils.rounds import Round
-from ansible_collections.attackforge.retest.plugins.module_utils.vulnerabilities import Finding
 from hypothesis import given
 from hypothesis import strategies as st
+
+from ansible_collections.attackforge.retest.plugins.module_utils._diff import marking_diff, rounds_diff
+from ansible_collections.attackforge.retest.plugins.module_utils._plan import Change, Step
+from ansible_collections.attackforge.retest.plugins.module_utils._rounds import Round
+from ansible_collections.attackforge.retest.plugins.module_utils._vulnerabilities import Finding
 
 PROJECT = "66333e1d110ab5acf8a4354e"
 START = datetime(2026, 12, 1, tzinfo=timezone.utc)
@@ -45,7 +47,7 @@ def test_only_open_rounds_are_shown_with_window_and_findings():
                 "round": 2,
                 "retesting_window_start": "2026-12-01T00:00:00.000Z",
                 "retesting_window_end": "2026-12-08T00:00:00.000Z",
-                "vulnerabilities": ["WEBAPP-1 %s SQL injection" % ("a" * 24), "b" * 24],
+                "vulnerabilities": [f"WEBAPP-1 {'a' * 24} SQL injection", "b" * 24],
             }
         ]
     )
@@ -53,7 +55,7 @@ def test_only_open_rounds_are_shown_with_window_and_findings():
 
 def test_the_after_side_lacks_what_goes_and_ends_with_what_is_new():
     old, other = a_round(1), a_round(2, scope=(SECOND,), end=None)
-    diff = rounds_diff(PROJECT, [old, other], gone=(old,), new=a_round(None))
+    diff = rounds_diff(PROJECT, [old, other], withdrawn=(old,), new=a_round(None))
     assert [one["round"] for one in read(diff["before"])] == [1, 2]
     assert [one["round"] for one in read(diff["after"])] == [2, "new"]
     assert read(diff["after"])[0]["retesting_window_end"] is None
@@ -66,6 +68,55 @@ def test_a_round_whose_scope_is_not_known_is_shown_without_findings():
         assert read(diff["before"])[0]["retesting_window_start"] is None
 
 
+def test_findings_that_are_prepared_are_shown_beside_the_rounds():
+    steps = [
+        Step(FIRST._replace(status="open"), "requested", mark=True, note="Fixed: now"),
+        Step(SECOND._replace(status="retest"), "requested"),
+        Step(Finding("c" * 24, status="retest"), "in_scope", note="Fixed: now"),
+    ]
+    diff = rounds_diff(PROJECT, [], new=a_round(None), steps=steps)
+    before, after = yaml.safe_load(diff["before"]), yaml.safe_load(diff["after"])
+    name = f"WEBAPP-1 {'a' * 24} SQL injection"
+    assert before["vulnerabilities"] == [
+        {"vulnerability": name, "status": "open"},
+        {"vulnerability": "c" * 24, "status": "retest"},
+    ]
+    assert after["vulnerabilities"] == [
+        {"vulnerability": name, "status": "retest", "new_remediation_note": "Fixed: now"},
+        {"vulnerability": "c" * 24, "status": "retest", "new_remediation_note": "Fixed: now"},
+    ]
+    assert [one["round"] for one in after["open_rounds"]] == ["new"] and before["open_rounds"] == []
+
+
+def test_without_anything_to_prepare_only_rounds_are_shown():
+    diff = rounds_diff(PROJECT, [], steps=[Step(FIRST, "in_scope")])
+    assert set(yaml.safe_load(diff["after"])) == {"open_rounds"}
+
+
+def test_a_marking_shows_what_it_changes():
+    changes = [
+        Change(FIRST._replace(status="open"), "closed", None),
+        Change(SECOND._replace(status="open"), None, None),
+        Change(Finding("c" * 24), None, 'a "note"\n'),
+    ]
+    diff = marking_diff(PROJECT, changes)
+    assert diff["before_header"] == diff["after_header"] == f"findings of project {PROJECT}"
+    name = f"WEBAPP-1 {'a' * 24} SQL injection"
+    assert yaml.safe_load(diff["before"])["vulnerabilities"] == [
+        {"vulnerability": name, "status": "open"},
+        {"vulnerability": "c" * 24},
+    ]
+    assert yaml.safe_load(diff["after"])["vulnerabilities"] == [
+        {"vulnerability": name, "status": "closed"},
+        {"vulnerability": "c" * 24, "new_remediation_note": 'a "note"\n'},
+    ]
+
+
+def test_a_marking_that_changes_nothing_shows_nothing():
+    diff = marking_diff(PROJECT, [Change(FIRST, None, None)])
+    assert yaml.safe_load(diff["before"]) == yaml.safe_load(diff["after"]) == {"vulnerabilities": []}
+
+
 def test_both_headers_name_the_project():
     diff = rounds_diff(PROJECT, [])
     assert PROJECT in diff["before_header"]
@@ -75,13 +126,13 @@ def test_both_headers_name_the_project():
 def test_titles_that_look_like_yaml_stay_text():
     for title in ('"', "'", "a: b", "# no", "- x", "{{ x }}", "\\", "\\x41", "a\nb", "!!python/object:os.x", "%", "\t"):
         diff = rounds_diff(PROJECT, [a_round(1, scope=(Finding("a" * 24, None, title),))])
-        assert read(diff["before"])[0]["vulnerabilities"] == ["{} {}".format("a" * 24, title)]
+        assert read(diff["before"])[0]["vulnerabilities"] == [f"{'a' * 24} {title}"]
 
 
 @given(st.text(min_size=1), st.text(min_size=1))
 def test_any_title_and_name_is_read_back_as_it_was(title, name):
     diff = rounds_diff(PROJECT, [a_round(1, scope=(Finding("a" * 24, name, title),))])
-    assert read(diff["before"])[0]["vulnerabilities"] == ["{} {} {}".format(name, "a" * 24, title)]
+    assert read(diff["before"])[0]["vulnerabilities"] == [f"{name} {'a' * 24} {title}"]
 
 
 @given(st.text(st.characters(categories=["Cs", "Cc", "L"]), min_size=1))
@@ -95,4 +146,4 @@ def test_an_ordinary_title_is_readable_as_it_stands():
     title = "Umlaute wie ä und 日本語 \U0001f600"
     diff = rounds_diff(PROJECT, [a_round(1, scope=(Finding("a" * 24, None, title),))])
     assert "日本語" in diff["before"]
-    assert read(diff["before"])[0]["vulnerabilities"] == ["{} {}".format("a" * 24, title)]
+    assert read(diff["before"])[0]["vulnerabilities"] == [f"{'a' * 24} {title}"]

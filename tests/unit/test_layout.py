@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The rules of the house that a machine can hold."""
+"""The rules of the design that a machine can check."""
 
 from __future__ import annotations
 
@@ -23,7 +23,22 @@ HEADER = (
     "# SPDX-License-Identifier: GPL-3.0-or-later",
 )
 
-PURE = ("rounds", "vulnerabilities", "windows", "diff", "errors", "redaction")
+PURE = (
+    "_diff",
+    "_errors",
+    "_http_rules",
+    "_notes",
+    "_plan",
+    "_projects",
+    "_query",
+    "_redaction",
+    "_rounds",
+    "_verdict",
+    "_vulnerabilities",
+    "_windows",
+)
+PRIVATE = "# PRIVATE: for this collection alone. It can change in any release, without notice."
+LIBRARIES = {"ansible", "requests", "urllib3", "voluptuous"}
 
 # What of the standard library reaches a file, a socket, a process, a clock to wait on, or the environment.
 IMPURE = {
@@ -73,6 +88,9 @@ def name_of(path):
     return path.relative_to(ROOT).as_posix()
 
 
+CODE = [path for folder in ("plugins", "extensions", "tests", "docs/site") for path in python_files(ROOT / folder)]
+
+
 def tree_of(path):
     return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
 
@@ -85,7 +103,7 @@ def imports_of(tree, package="module_utils"):
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
             yield node.module
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 1, "one dot is enough among neighbours"
+            assert node.level <= 2, "neighbours, and what operations share"
             yield from (
                 f"{COLLECTION}{package}.{name}"
                 for name in ([node.module] if node.module else [alias.name for alias in node.names])
@@ -115,14 +133,28 @@ def reached_from(module):
 
 
 @pytest.mark.parametrize("module", PURE)
-def test_the_middle_is_pure(module):
+def test_pure_modules_do_no_io_and_know_no_library(module):
     for name, tree in reached_from(module).items():
         outside = {imported.split(".")[0] for imported in imports_of(tree) if not imported.startswith(COLLECTION)}
-        assert not outside & {"ansible", "requests", "urllib3", "voluptuous"}, f"{name}.py is in the pure middle"
-        assert not outside & IMPURE, f"{name}.py is in the pure middle: no I/O"
+        assert not outside & LIBRARIES, f"{name}.py is pure"
+        assert not outside & IMPURE, f"{name}.py is pure: no I/O"
         called = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
         builtin = {function.id for function in called if isinstance(function, ast.Name)}
-        assert not builtin & IMPURE_CALLS, f"{name}.py is in the pure middle: no I/O"
+        assert not builtin & IMPURE_CALLS, f"{name}.py is pure: no I/O"
+
+
+def test_the_connection_needs_no_library():
+    for name, tree in reached_from("_connection").items():
+        outside = {imported.split(".")[0] for imported in imports_of(tree) if not imported.startswith(COLLECTION)}
+        assert not outside & LIBRARIES, f"{name}.py is used by the event sources too"
+
+
+@pytest.mark.parametrize(
+    "path", python_files(PLUGINS / "module_utils") + python_files(PLUGINS / "plugin_utils"), ids=name_of
+)
+def test_utilities_are_private(path):
+    assert path.name.startswith("_")
+    assert PRIVATE in path.read_text(encoding="utf-8").splitlines()[:8]
 
 
 def test_there_is_one_exit():
@@ -131,7 +163,7 @@ def test_there_is_one_exit():
         for path in python_files(PLUGINS)
         if {"exit_json", "fail_json", "_return_formatted"} & set(calls_of(tree_of(path)))
     }
-    assert exits == {"plugins/module_utils/module.py"}
+    assert exits == {"plugins/module_utils/_runner.py"}
 
 
 def test_nothing_else_ends_the_process():
@@ -158,7 +190,7 @@ def test_modules_are_written_for_their_oldest_python(path):
     ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, int(oldest[1])))
 
 
-@pytest.mark.parametrize("path", python_files(PLUGINS) + python_files(ROOT / "tests"), ids=name_of)
+@pytest.mark.parametrize("path", CODE, ids=name_of)
 def test_every_python_file_carries_the_license(path):
     lines = path.read_text(encoding="utf-8").splitlines()
     while lines and (lines[0].startswith("#!") or "coding:" in lines[0] or not lines[0]):
@@ -166,7 +198,7 @@ def test_every_python_file_carries_the_license(path):
     assert tuple(lines[:3]) == HEADER
 
 
-@pytest.mark.parametrize("path", python_files(PLUGINS) + python_files(ROOT / "tests"), ids=name_of)
+@pytest.mark.parametrize("path", CODE, ids=name_of)
 def test_lines_end_at_120(path):
     assert [line for line in path.read_text(encoding="utf-8").splitlines() if len(line) > 120] == []
 
@@ -178,7 +210,7 @@ def galaxy():
 def test_the_version_is_the_same_everywhere():
     constants = {
         target.id: node.value
-        for node in tree_of(PLUGINS / "module_utils/transport.py").body
+        for node in tree_of(PLUGINS / "module_utils/_http.py").body
         if isinstance(node, ast.Assign)
         for target in node.targets
         if isinstance(target, ast.Name)
@@ -227,10 +259,10 @@ def test_the_tests_run_with_the_lowest_versions_and_with_newer_ones():
 
 def test_the_files_of_pins_agree():
     pins = {}
-    for name in ("tests/requirements.txt", "tests/requirements-lint.txt", "tests/sandbox/requirements.txt"):
-        text = (ROOT / name).read_text(encoding="utf-8")
+    for path in [*(ROOT / "tests").glob("requirements*.txt"), *(ROOT / "tests").glob("*/requirements.txt")]:
+        text = path.read_text(encoding="utf-8")
         for package, version in re.findall(r"^([\w-]+)==([^\s;]+)$", text, re.MULTILINE):
-            assert pins.setdefault(package.lower(), version) == version, f"{package} in {name}"
+            assert pins.setdefault(package.lower(), version) == version, f"{package} in {path}"
 
 
 def test_the_nightly_workflow_runs_every_cell_of_the_matrix():

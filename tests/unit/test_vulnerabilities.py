@@ -2,30 +2,26 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Findings: readiness however the service writes it, names for people, which are meant, and what is to be done."""
+"""Findings: readiness however the service writes it, names for people, and which are meant."""
 
 from __future__ import annotations
 
 import pytest
-from ansible_collections.attackforge.retest.plugins.module_utils.errors import StateError
-from ansible_collections.attackforge.retest.plugins.module_utils.vulnerabilities import (
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.attackforge.retest.plugins.module_utils._query import Contains, Whole
+from ansible_collections.attackforge.retest.plugins.module_utils._vulnerabilities import (
     CLOSED,
     OPEN,
     PRIORITIES,
     READY,
-    Change,
     Finding,
-    Marking,
-    Note,
     Selection,
     folded,
-    is_made,
-    named,
-    plan_marking,
+    names_of,
     status_of,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 @pytest.mark.parametrize(
@@ -70,9 +66,9 @@ def test_whatever_is_written_there_is_one_of_three_statuses(status, retest):
 
 def test_findings_are_named_by_both_ids_where_there_are_two():
     findings = [Finding("a" * 24, "WEBAPP-1", "SQL injection"), Finding("b" * 24)]
-    assert named(findings) == "WEBAPP-1 ({}), {}".format("a" * 24, "b" * 24)
-    assert named([]) == ""
-    assert named(iter(findings)) == named(findings)
+    assert names_of(findings) == f"WEBAPP-1 ({'a' * 24}), {'b' * 24}"
+    assert names_of([]) == ""
+    assert names_of(iter(findings)) == names_of(findings)
 
 
 # Which findings are meant
@@ -80,15 +76,20 @@ def test_findings_are_named_by_both_ids_where_there_are_two():
 IDS = [f"{number:024x}" for number in range(1, 5)]
 WORDS = ["a", "B", "c c"]
 STATUSES = [OPEN, READY, CLOSED]
+CVE = "CVE-2026-12345"
+DATES = ["2026-11-30T00:00:00.000Z", "2026-12-01T00:00:00.000Z", "2026-12-02T00:00:00.000Z"]
 findings = st.builds(
     Finding,
     id=st.sampled_from(IDS),
     alternate_id=st.none() | st.sampled_from(["W-1", "w-2"]),
-    title=st.none() | st.text(max_size=6),
+    title=st.none() | st.sampled_from([f"RCE ({CVE.lower()})"]) | st.text(max_size=6),
     status=st.sampled_from(STATUSES),
     priority=st.none() | st.sampled_from([*PRIORITIES, "high"]),
     tags=st.lists(st.sampled_from(WORDS)).map(tuple),
     assets=st.lists(st.sampled_from(WORDS)).map(tuple),
+    custom_fields=st.lists(st.tuples(st.sampled_from(["f", "g"]), st.sampled_from([*WORDS, CVE]))).map(tuple),
+    target_remediation_date=st.none() | st.sampled_from(DATES),
+    details=st.none(),
 )
 
 
@@ -105,14 +106,23 @@ selections = st.builds(
     tags=some(WORDS),
     assets=some(["A", "b"]),
     title=st.sampled_from([None, "^$", "x|y"]),
+    cves=some([CVE, "CVE-2026-1234"]),
+    custom_fields=some([("F", ("A",)), ("f", ("b", "x")), ("g", (CVE,))]),
+    target_before=st.none() | st.sampled_from(DATES),
+    custom_tags=st.just(()),
+    query=st.none(),
 )
+
+
+def each_alone(selection):
+    """The conditions of a selection, each as a selection of its own."""
+    return [Selection(**{name: value}) for name, value in selection._asdict().items() if value]
 
 
 @given(selections, findings)
 def test_all_conditions_have_to_hold(selection, finding):
     """A selection holds exactly where each of its conditions alone does."""
-    alone = [Selection(**{name: value}) for name, value in selection._asdict().items() if value]
-    assert selection.matches(finding) == all(one.matches(finding) for one in alone)
+    assert selection.matches(finding) == all(one.matches(finding) for one in each_alone(selection))
 
 
 @given(selections, findings)
@@ -160,6 +170,16 @@ def shown_as_documented(finding):
     yield {"status": {CLOSED: "Closed", READY: "Retest", OPEN: "Open"}[finding.status], "is_retest": "No"}
 
 
+def listed(value):
+    return value if isinstance(value, list) else [value]
+
+
+def found(form, text):
+    """Whether a regular expression in one of the two forms finds a text, in any letter case."""
+    wanted, present = form.text.casefold(), (text or "").casefold()
+    return {Whole: wanted == present, Contains: wanted in present}[type(form)]
+
+
 def holds(condition, record):
     """The part of the service's query language that is used."""
     for key, value in condition.items():
@@ -167,7 +187,19 @@ def holds(condition, record):
             if not {"$or": any, "$and": all}[key](holds(one, record) for one in value):
                 return False
             continue
+        if "$elemMatch" in value:
+            if not any(holds(value["$elemMatch"], entry) for entry in record[key]):
+                return False
+            continue
         for sign, operand in value.items():
+            if sign == "$lt":
+                if record[key] is None or not record[key] < operand:
+                    return False
+                continue
+            if sign == "$regex":
+                if not any(found(operand, text) for text in listed(record[key])):
+                    return False
+                continue
             read = record[key] if isinstance(record[key], list) else [record[key]]
             wanted = operand if isinstance(operand, list) else [operand]
             same = any(type(one) is type(other) and one == other for one in read for other in wanted)
@@ -180,10 +212,12 @@ def holds(condition, record):
 @given(selections, findings.filter(lambda finding: finding.priority != "high"))
 def test_the_service_is_asked_for_no_less_than_is_meant(selection, finding):
     """Whatever readiness reads like to its query, and in whatever letters."""
-    if selection.matches(finding):
+    for one in filter(lambda one: one.matches(finding), each_alone(selection)):
         for record in shown(finding):
-            record.update(priority=finding.priority, tags=list(finding.tags))
-            assert all(holds(condition, record) for condition in selection.conditions()), record
+            record.update(priority=finding.priority, tags=list(finding.tags), title=finding.title)
+            record["custom_fields"] = [{"name": name, "value": value} for name, value in finding.custom_fields]
+            record["target_remediation_date"] = finding.target_remediation_date
+            assert all(holds(condition, record) for condition in one.conditions()), record
 
 
 _NOT_CLOSED = {"status": {"$nin": ["Closed", "closed", "CLOSED"]}}
@@ -208,165 +242,79 @@ def test_the_service_is_asked_for_no_more_than_is_meant(statuses, conditions):
     assert Selection(statuses=statuses, priorities=("High",), tags=("a", "b")).conditions() == wanted + conditions
 
 
-def test_names_are_ids_before_alternate_ids():
-    assert Selection(ids=("a",), alternate_ids=("b",)).named() == [("id", ("a",)), ("alternate_id", ("b",))]
-    assert Selection(alternate_ids=("b",)).named() == [("alternate_id", ("b",))]
-    assert Selection().named() == []
+def test_what_no_finding_has_is_unseen():
+    selection = Selection(ids=("a", "b"), alternate_ids=("W-1", "w-2", "W-3"))
+    assert selection.unseen([Finding("a", "w-1"), Finding("c", "W-2")]) == ["b", "W-3"]
+    assert Selection().unseen([]) == []
+
+
+@pytest.mark.parametrize(
+    "finding",
+    [
+        Finding("a", title="Log4j (cve-2026-12345)"),
+        Finding("a", tags=("x", "CVE-2026-12345")),
+        Finding("a", custom_fields=(("cve", "see CVE-2026-12345"),)),
+    ],
+)
+def test_a_cve_is_found_wherever_it_stands(finding):
+    assert Selection(cves=("CVE-2026-12345",)).matches(finding)
+    assert not Selection(cves=("CVE-2026-1234",)).matches(finding)
+
+
+def test_custom_fields_have_to_have_one_of_the_values():
+    finding = Finding("a", custom_fields=(("Team", "Blue"), ("Team", "Red")))
+    assert Selection(custom_fields=(("team", ("green", "RED")),)).matches(finding)
+    assert not Selection(custom_fields=(("team", ("green",)),)).matches(finding)
+    assert not Selection(custom_fields=(("squad", ("Red",)),)).matches(finding)
+
+
+@pytest.mark.parametrize(
+    "date, is_before",
+    [
+        ("2026-11-30T23:59:59.999Z", True),
+        ("2026-12-01T00:00:00.000Z", False),
+        ("2026-12-01", False),
+        ("2026-11-30", True),
+        ("2026-12-01T00:30:00+01:00", True),
+        ("2026-11-30T23:30:00-01:00", False),
+        ("2026-12-01T00:00:00Z", False),
+        ("", False),
+        (None, False),
+        ("2026-11-31 or so", True),  # not a date: compared as it stands
+        ("unknown", False),
+    ],
+)
+def test_a_target_date_has_to_lie_before(date, is_before):
+    before = Selection(target_before="2026-12-01T00:00:00.000Z")
+    assert before.matches(Finding("a", target_remediation_date=date)) is is_before
+
+
+def test_a_selection_is_described_for_people():
+    selection = Selection(
+        tags=("release-2026.12",),
+        priorities=("Critical", "High"),
+        statuses=("open",),
+        custom_fields=(("Team", ("Red", "Blue")), ("Area", ("a",))),
+        title="^SQL",
+    )
+    assert selection.described == (
+        "priorities: Critical, High; status: open; tags: release-2026.12; custom_fields: Team=Red, Blue, Area=a; "
+        "title: ^SQL"
+    )
+    assert Selection().described == ""
+
+
+def test_what_the_service_filters_by_is_written_in_its_words():
+    assert Selection(custom_tags=("x",)).conditions() == [{"custom_tags": {"$in": ["x"]}}]
+    assert Selection(target_before=DATES[0]).conditions() == [{"target_remediation_date": {"$lt": DATES[0]}}]
+    assert Selection(ids=("a",), alternate_ids=("b",), assets=("c",), title="x").conditions() == []
+
+
+def test_a_cve_is_asked_for_wherever_it_may_stand():
+    (condition,) = Selection(cves=(CVE,)).conditions()
+    assert [set(one) for one in condition["$or"]] == [{"title"}, {"tags"}, {"custom_fields"}]
 
 
 @given(st.none() | st.text(max_size=5))
 def test_folding_is_done_with_after_once(text):
     assert folded(folded(text)) == folded(text)
-
-
-# What is to be done to them
-
-
-def marked(finding, status=None, note=None, note_type="PLAINTEXT"):
-    """The change to this finding."""
-    return plan_marking(Marking((finding.id,), status, note, note_type), {finding.id: finding}, "p")[0]
-
-
-def stands(note, *standing, note_type="PLAINTEXT"):
-    """Whether a note is not added, because it stands there."""
-    return marked(Finding("a", status=OPEN, notes=standing), note=note, note_type=note_type).empty
-
-
-def note_of(text=None, in_html=None):
-    return Note(None, text, in_html, None)
-
-
-@given(st.sampled_from(STATUSES), st.none() | st.sampled_from(STATUSES))
-def test_a_status_is_written_only_where_it_is_another(before, wanted):
-    change = marked(Finding("a", status="".join(list(before))), wanted)  # equal, not the same object
-    assert change.after == (wanted or before)
-    assert (change.status is None) == (wanted in (None, before)) == change.empty
-    assert change.as_result() == {
-        "id": "a",
-        "alternate_id": None,
-        "before": before,
-        "after": change.after,
-        "note_added": False,
-    }
-
-
-notes = st.text(st.sampled_from("ab <>&;/\n\t'\"\u00e4"), min_size=1, max_size=12).filter(str.strip)
-
-
-def as_html(text):
-    return "".join(
-        "<p>{}</p>".format(line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
-        for line in text.split("\n")
-    )
-
-
-@given(notes)
-def test_a_note_that_was_added_is_seen(text):
-    """However the service keeps it: the text, its HTML, or both."""
-    for note in (note_of(text, as_html(text)), note_of(text), note_of(None, as_html(text))):
-        assert stands(text, note_of("another"), note), note
-        assert not stands(text, note_of("another"))
-
-
-@given(notes, notes)
-def test_a_note_with_another_text_is_another_note(one, other):
-    """What stands between < and > is text too, in plain text."""
-    if one.split() != other.split():
-        assert not stands(one, note_of(other, as_html(other)))
-
-
-@pytest.mark.parametrize(
-    "text, note",
-    [
-        ("Fixed in <2026.12>", note_of("Fixed in <2026.11>")),
-        ("<release>", note_of("", None)),
-        ("<release>", note_of("Something else", None)),
-        ("a < b and c > d", note_of("a d")),
-        ("Fixed", note_of("Fixed.")),
-        ("Fixed", note_of(None, None)),
-    ],
-)
-def test_these_notes_are_not_the_same(text, note):
-    assert not stands(text, note)
-
-
-@pytest.mark.parametrize(
-    "text, note",
-    [
-        ("Fixed.\n", note_of("Fixed.")),
-        ("Fixed  now", note_of("Fixed\nnow", None)),
-        ("a\nb", note_of(None, "<p>a</p><p>b</p>")),
-        ("a & b < c", note_of(None, "<p>a &amp; b &lt; c</p>")),
-        ("a & b < c", note_of("a &amp; b &lt; c", None)),
-    ],
-)
-def test_these_notes_are_the_same(text, note):
-    assert stands(text, note_of("x"), note)
-
-
-RICH = "<p>Fixed &amp; <b>closed</b></p>"
-
-
-@pytest.mark.parametrize(
-    "text, note, same",
-    [
-        (RICH, note_of(RICH, RICH), True),
-        (RICH, note_of("Fixed & closed", None), True),
-        ('<p><img src="https://ci/x.png"></p>', note_of("Something else", None), False),
-        ('<p><img src="https://ci/x.png"></p>', note_of(None, "<p>Something else</p>"), False),
-        ('<p><img src="https://ci/x.png"></p>', note_of(None, '<div><img alt="" src="https://ci/x.png"/></div>'), True),
-        ('<p><img src="https://ci/x.png"></p>', note_of(None, '<p><img src="https://ci/y.png"></p>'), False),
-        ("<p></p>", note_of("Something else", None), False),
-        (RICH, note_of(None, "<div>Fixed &amp; closed</div>"), True),
-        (RICH, note_of("Fixed & open", "<p>Fixed &amp; open</p>"), False),
-        ("<img src='a'>", note_of("<img src='a'>", None), True),
-        ("<img src='a'>", note_of("", None), False),
-        ("<img src='a'>", note_of("<img src='b'>", "<img src='b'>"), False),
-        (
-            "<a href='https://ci/1?a&amp;b'>Log</a>",
-            note_of("Log", '<p><A rel=x HREF="https://ci/1?a&b">Log</A></p>'),
-            True,
-        ),
-        ("<a href='https://ci/1'>Log</a>", note_of("Log", "<a href='https://ci/2'>Log</a>"), False),
-        ("<a href='https://ci/1'>Log</a>", note_of("Log", "<a href='https://ci/0'>Log</a>"), False),
-        ("<a href='https://ci/1'>Log</a>", note_of("<a href='https://ci/2'>Log</a>", None), False),
-        ("<a href='https://ci/1'>Log</a>", note_of("Log", "<p>Log</p>"), True),
-        ("<b>Log</b>", note_of("Log", "<a href='https://ci/2'>Log</a>"), False),
-    ],
-)
-def test_rich_text_is_compared_by_what_is_read_in_it(text, note, same):
-    assert stands(text, note_of("x"), note, note_type="RICHTEXT") is same
-
-
-def test_a_finding_whose_notes_are_not_told_has_none():
-    assert marked(Finding("a", status=OPEN, notes=None), note="x").note == "x"
-
-
-def test_each_missing_finding_is_named_and_nothing_is_planned():
-    with pytest.raises(StateError) as caught:
-        plan_marking(Marking(("a", "b", "c"), READY, None), {"b": Finding("b")}, "the project")
-    assert (
-        "a, c" in caught.value.message
-        and "the project" in caught.value.message
-        and "b" not in (caught.value.message.partition("see: ")[2].partition(".")[0])
-    )
-
-
-@given(st.lists(st.sampled_from("abc"), unique=True, min_size=1), st.sampled_from(STATUSES), notes)
-def test_a_plan_that_is_carried_out_is_seen_and_leaves_nothing_to_plan(ids, status, text):
-    marking = Marking(tuple(ids), status, text)
-    before = {one: Finding(one, status=OPEN, notes=()) for one in "cab"}
-    changes = plan_marking(marking, before, "p")
-    assert [change.finding.id for change in changes] == ids
-    after = {one: Finding(one, status=status, notes=(note_of(text, as_html(text)),)) for one in "abc"}
-    assert all(is_made(change, after) for change in changes)
-    assert all(change.empty for change in plan_marking(marking, after, "p"))
-    assert not any(is_made(change, before) for change in changes)
-
-
-def test_a_change_is_not_made_where_the_finding_is_not_seen_or_half_of_it_lacks():
-    change = Change(Finding("a", status=OPEN, notes=()), READY, "x")
-    assert not is_made(change, {})
-    assert not is_made(change, {"a": Finding("a", status=READY, notes=())})
-    assert not is_made(change, {"a": Finding("a", status=OPEN, notes=(note_of("x"),))})
-    assert is_made(change, {"a": Finding("a", status=READY, notes=(note_of("x"),))})

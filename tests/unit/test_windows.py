@@ -10,7 +10,10 @@ import time
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from ansible_collections.attackforge.retest.plugins.module_utils.windows import (
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.attackforge.retest.plugins.module_utils._windows import (
     Window,
     format_instant,
     parse_end,
@@ -18,8 +21,6 @@ from ansible_collections.attackforge.retest.plugins.module_utils.windows import 
     parse_start,
     present,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 NOW = datetime(2026, 11, 20, 10, 30, 15, 250000, tzinfo=timezone.utc)
 DAY = datetime(2026, 12, 1, tzinfo=timezone.utc)
@@ -297,7 +298,7 @@ def test_the_present_is_now_in_whole_milliseconds():
             "2026-12-01T08:00:00Z or 2026-12-01, nor a span from the start such as +12h, +2d or +1w",
         ),
         (lambda text: parse_start(text, NOW), "+9999999w", "'+9999999w' is too far away"),
-        (lambda text: parse_start(text, NOW), "+%sw" % ("9" * 30), "'+%sw' is too far away" % ("9" * 30)),
+        (lambda text: parse_start(text, NOW), f"+{'9' * 30}w", f"'+{'9' * 30}w' is too far away"),
     ],
 )
 def test_a_mistake_is_told_whole(parse, text, message):

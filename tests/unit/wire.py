@@ -14,6 +14,18 @@ import threading
 import time
 from typing import NamedTuple
 
+import pytest
+
+from ansible_collections.attackforge.retest.plugins.module_utils import _retry
+from ansible_collections.attackforge.retest.plugins.module_utils._client import Client
+from ansible_collections.attackforge.retest.plugins.module_utils._connection import Connection
+from ansible_collections.attackforge.retest.plugins.module_utils._errors import SSAPIError
+from ansible_collections.attackforge.retest.plugins.module_utils._play_watch import PlayWatch
+
+KEY = 'k3y/with+odd=<signs>&"more"\'yet%41!'
+PROJECT = "66333e1d110ab5acf8a4354e"
+BODY = {"retesting_window_start": "2026-12-01T00:00:00.000Z", "vulnerability_ids": ["a" * 24]}
+
 _END = 10.0  # seconds after which no script goes on
 
 
@@ -29,9 +41,9 @@ class Request(NamedTuple):
 def answer(status=200, body=b"{}", headers=(), length=None):
     """Answer with these bytes; anything but bytes is sent as JSON. ``length`` lies about their number."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode("utf-8")
-    lines = ["HTTP/1.1 %d Word" % status, "Connection: close"]
-    lines += ["Content-Length: %d" % (len(content) if length is None else length)]
-    lines += ["{}: {}".format(*header) for header in headers]
+    lines = [f"HTTP/1.1 {status} Word", "Connection: close"]
+    lines += [f"Content-Length: {len(content) if length is None else length}"]
+    lines += [f"{name}: {value}" for name, value in headers]
 
     def act(sock, _request):
         sock.sendall("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + content)
@@ -123,7 +135,7 @@ class Server:
 
     @property
     def url(self):
-        return "%s://127.0.0.1:%d" % ("https" if self._tls else "http", self.port)
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
 
     def _serve(self):
         with contextlib.suppress(OSError):
@@ -183,3 +195,39 @@ def free_port():
     """A port on which nobody listens."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return listener.getsockname()[1]
+
+
+# What tests of the client share
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch):
+    """Waiting between attempts costs nothing, and is written down."""
+    slept = []
+    monkeypatch.setattr(PlayWatch, "sleep", lambda _watch, seconds: slept.append(seconds))
+    monkeypatch.setattr(_retry.random, "uniform", lambda low, high: high)
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    return slept
+
+
+def client(url, timeout=5.0, retries=0, validate_certs=True, ca_path=None, key=KEY):
+    return Client(Connection(url, key, validate_certs, ca_path, timeout, retries))
+
+
+def read(one):
+    return one.get_project(PROJECT)
+
+
+def write(one):
+    return one.request_retest(PROJECT, BODY)
+
+
+def failure(one, call, kind=SSAPIError):
+    """The error that a call ends in. It does not show the key."""
+    with pytest.raises(kind) as caught:
+        call(one)
+    assert KEY not in str(caught.value)
+    assert KEY not in repr(caught.value.facts)
+    return caught.value
