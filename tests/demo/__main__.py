@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The whole loop in half a minute: a release, its retest and its gate, against a sandbox that this starts and ends."""
+"""The whole loop in half a minute: a release, its retest and its gate, against a sandbox that it starts and stops."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RELEASE_TAG = "release-2026.12"
 
 
 def main():
-    """Play the loop. Returns an exit code: 0 if every step ended as it should."""
+    """Run the loop. Returns an exit code: 0 if every step ended as it should."""
     shutil.rmtree(OUTPUT, ignore_errors=True)
     OUTPUT.mkdir(parents=True)
     for playbook in ("release.yml", "gate.yml"):
@@ -40,14 +40,14 @@ class Demo:
         self._failed = []
 
     def play(self):
-        """Play all steps and tell how they ended."""
+        """Run all steps and say how they ended."""
         findings = [finding for finding in self._sandbox.books()["findings"] if RELEASE_TAG in finding["tags"]]
         say(
-            "A penetration test left findings in AttackForge. Release 2026.12 fixes %d of them; they carry the tag %s."
-            % (len(findings), RELEASE_TAG)
+            f"A penetration test left findings in AttackForge. Release 2026.12 fixes {len(findings)} of them; they "
+            f"carry the tag {RELEASE_TAG}."
         )
 
-        say("1. What would happen? Check mode shows the whole plan and sends nothing.")
+        say("1. What would happen? Check mode shows the whole plan and changes nothing.")
         self._ansible("release.yml", "--check", "--diff")
         self._hold("the preview wrote nothing", not self._sandbox.writes())
 
@@ -56,7 +56,7 @@ class Demo:
         writes = self._sandbox.writes()
         self._hold("one retest was requested", len(self._sandbox.log("RequestNewProjectRetest")) == 1)
 
-        say("3. The job is started again by mistake. Nothing changes, nobody is asked twice.")
+        say("3. The job is started again by mistake. Nothing changes, and nothing is requested twice.")
         self._ansible("release.yml", "--diff")
         self._hold("the rerun wrote nothing", len(self._sandbox.writes()) == len(writes))
 
@@ -65,11 +65,14 @@ class Demo:
         self._sandbox.act("close", ids=closed)
         self._sandbox.act("reopen", id=reopened)
         self._sandbox.act("complete_round", round=number)
-        say("4. The testers have retested: all are closed but one, which they sent back. The gate stops the release.")
+        say("4. The testers have retested: all are fixed but one, which they sent back. The gate stops the release.")
         self._ansible("gate.yml", fails=True)
 
-        say("5. It is fixed again and requested again: the same playbook, which asks for that one alone.")
-        self._ansible("release.yml")
+        say(
+            "5. It is fixed again, in release 2026.12.1: the same playbook with the new name requests that finding "
+            "alone. With the old name it would only report that it was sent back."
+        )
+        self._ansible("release.yml", "-e", "release=2026.12.1")
         self._sandbox.act("close", id=reopened)
         self._sandbox.act("complete_round", round=number + 1)
 
@@ -78,16 +81,16 @@ class Demo:
 
         say("What AttackForge was asked to change, and nothing else:")
         for row in self._sandbox.writes():
-            print("   %-26s %s" % (row["method"], row["path"]))
-        say("The report for the change request: {}".format((OUTPUT / "report.html").relative_to(ROOT)))
+            print(f"   {row['method']:26} {row['path']}")
+        say(f"The report for the change request: {(OUTPUT / 'report.html').relative_to(ROOT)}")
         if self._failed:
-            say("This did not go as it should: {}.".format("; ".join(self._failed)))
+            say(f"This did not go as it should: {'; '.join(self._failed)}.")
         return 1 if self._failed else 0
 
     def _ansible(self, playbook, *arguments, fails=False):
         """Run a playbook. Of the release step only what changes is shown; of the gate, everything."""
         command = ["ansible-playbook", "-i", "hosts", playbook, *arguments]
-        print("$ {}\n".format(" ".join(command)), flush=True)
+        print(f"$ {' '.join(command)}\n", flush=True)
         done = subprocess.run(
             [str(Path(sys.executable).parent / command[0]), *command[1:]],
             cwd=OUTPUT,
@@ -102,7 +105,7 @@ class Demo:
                 ATTACKFORGE_API_KEY=self._sandbox.key,
             ),
         )
-        self._hold("{} {}".format(playbook, "stops" if fails else "passes"), (done.returncode != 0) == fails)
+        self._hold(f"{playbook} {'stops' if fails else 'passes'}", (done.returncode != 0) == fails)
 
     def _hold(self, what, true):
         if not true:

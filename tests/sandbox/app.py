@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The application: the way of a request to the API through log, key, faults and method to its answer.
+"""The application: the way of a request to the API through log, cache, faults, key and method to its answer.
 
 Further parts of the service, such as its Events API, come as further routes: ``build`` takes them, and World.deeds and
 World.listeners tell them what happens.
@@ -18,7 +18,7 @@ from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from . import endpoints, events, faults, views
+from . import endpoints, events, faults, records
 from .answers import Answer, Refusal, bad_key, not_found
 from .calls import Call
 from .faults import Fault
@@ -67,6 +67,7 @@ class _Exchange:
         self.wire: Wire = scope[WIRE]
         self.request = Request(scope, receive)
         self.send = send
+        self.path: str = scope["path"]
         self.head = scope["method"] == "HEAD"
         self.headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
         self.key = dict(self.headers).get("x-ssapi-key", "")
@@ -74,17 +75,26 @@ class _Exchange:
         self.entry: dict[str, typing.Any] = {}
 
     async def run(self) -> None:
-        """Log the request, let it be struck or carried out, answer it."""
+        """Log the request, let it be answered by the cache, be struck or carried out, and answer it."""
         await self._read()
-        fault = self.state.faults.take(self.method.name) if self.method else None
+        kept = self._from_cache()
+        if kept is not None:
+            self.entry["cached"] = True
+            await self._answer(kept)
+            return
+        if self.method is not None:
+            self.state.run_acts("before", self.method.name, self.path)
+        fault = self.state.faults.take(self.method.name, self.path) if self.method else None
         if fault is None:
-            await self._answer(self._perform())
+            answer = self._perform()
+            self._to_cache(answer)
+            await self._answer(answer)
             return
         self.entry["fault"] = fault.kind
         if fault.kind == "late_commit":
             await self._commit_late(fault)
             return
-        true_answer = self._perform() if fault.when == "after" else None
+        true_answer = self._perform(fault) if fault.when == "after" else None
         if fault.kind in faults.AT_THE_WIRE:
             await self._strike(fault, true_answer)
         else:
@@ -112,27 +122,53 @@ class _Exchange:
             [*keys, *([self.key] if len(self.key) >= 8 else [])],
         )
 
-    def _perform(self) -> Answer:
+    def _perform(self, fault: Fault | None = None) -> Answer:
         """Carry out the request. There is no await in here: what it does, it does as a whole."""
         world, switches = self.state.world, self.state.switches
         before = len(world.deeds)
         try:
-            if self.too_long:
-                raise Refusal(413, "The body is too long.")
-            if self.method is None:
-                raise not_found("Path")
-            if self.key not in world.keys:
-                raise bad_key(switches)
-            call = Call(
-                switches, world.keys[self.key], self.request.path_params, self.query, self.body, dict(self.headers)
-            )
-            answer = endpoints.perform(world, self.method, call)
+            with self.state.replica(self.method):
+                answer = endpoints.perform(world, self._call(fault))
         except Refusal as refusal:
             answer = refusal.answer(switches)
         self.entry["committed"] = self.entry["committed"] or len(world.deeds) > before
         if switches.extra_keys == "yes" and answer.text is None:
-            answer.document = views.with_extra_keys(answer.document)
+            answer.document = records.with_extra_keys(answer.document)
+        if self.method is not None:
+            self.state.run_acts("after", self.method.name, self.path)
         return answer
+
+    def _call(self, fault: Fault | None) -> Call:
+        """The request as a call of a method with a key, or a refusal."""
+        state = self.state
+        if self.too_long:
+            raise Refusal(413, "The body is too long.")
+        if self.method is None:
+            raise not_found("Path")
+        if self.key not in state.world.keys:
+            raise bad_key(state.switches)
+        return Call(
+            state.switches,
+            self.method,
+            state.world.keys[self.key],
+            self.request.path_params,
+            self.query,
+            self.body,
+            dict(self.headers),
+            shifted=fault.parameters["records"] if fault is not None and fault.kind == "list_moved" else 0,
+            shuffled=fault is not None and fault.kind == "list_shuffled",
+        )
+
+    # The cache
+
+    def _from_cache(self) -> Answer | None:
+        if self.method is None or not self.state.cache.keeps(self.state.switches, self.method):
+            return None
+        return self.state.cache.look_up(self.key, str(self.request.url), dict(self.headers))
+
+    def _to_cache(self, answer: Answer) -> None:
+        if self.method is not None and self.state.cache.keeps(self.state.switches, self.method):
+            self.state.cache.keep(self.key, str(self.request.url), answer, self.state.switches.cache_ms)
 
     # Answering
 

@@ -135,11 +135,11 @@ class Sandbox:
 
     def switch(self, **values: typing.Any) -> dict[str, typing.Any]:
         """Set switches; all of them with their values come back."""
-        return self._call("PUT", "switches", values)
+        return self._object("PUT", "switches", values)
 
     def switches(self) -> dict[str, typing.Any]:
         """All switches with their values."""
-        return self._call("GET", "switches")
+        return self._object("GET", "switches")
 
     def fault(self, kind: str, method: str | None = None, **parameters: typing.Any) -> None:
         """Put a fault at the end of the script. Without a method it strikes any (``refuse``: at once)."""
@@ -154,15 +154,27 @@ class Sandbox:
 
     def faults(self) -> list[dict[str, typing.Any]]:
         """The script: ``times`` and ``skip`` are what is left of each, ``fired`` how often it struck."""
-        return self._call("GET", "faults")
+        return self._list("GET", "faults")
 
     def clear_faults(self) -> None:
         """No more faults."""
         self._call("DELETE", "faults")
 
     def act(self, do: str, **values: typing.Any) -> dict[str, typing.Any]:
-        """What people do in the web interface: close, reopen, complete_round, ..."""
-        return self._call("POST", "act", {"do": do, **values})
+        """What people do in the web interface: close, reopen, complete_round, ...
+
+        With ``before`` or ``after``, the name of an API method, it is done right before or after a request of that
+        method: the next one or, with ``skip=N``, the one after N others; with ``target``, of those whose path holds it.
+        """
+        return self._object("POST", "act", {"do": do, **values})
+
+    def acts(self) -> list[dict[str, typing.Any]]:
+        """The acts that were planned: ``done``, ``result``, and ``error`` if nobody could do it at that moment."""
+        return self._list("GET", "acts")
+
+    def clear_acts(self) -> None:
+        """No more planned acts."""
+        self._call("DELETE", "acts")
 
     def reset(self, seed: dict[str, typing.Any] | None = None, switches: dict[str, typing.Any] | None = None) -> None:
         """Back to the start, or to another world; ``key``, ``keys`` and ``project_id`` follow."""
@@ -179,7 +191,7 @@ class Sandbox:
 
     def log(self, method: str | None = None) -> list[dict[str, typing.Any]]:
         """All requests to the API, oldest first; or those of one API method."""
-        return [row for row in self._call("GET", "log") if method in (None, row["method"])]
+        return [row for row in self._list("GET", "log") if method in (None, row["method"])]
 
     def writes(self) -> list[dict[str, typing.Any]]:
         """All requests to the API that were not GET."""
@@ -192,11 +204,11 @@ class Sandbox:
     def books(self, project_id: str | None = None) -> dict[str, typing.Any]:
         """The truth about one project, by default the first."""
         wanted = urllib.parse.urlencode({"project_id": project_id or self.project_id})
-        return self._call("GET", f"books?{wanted}")
+        return self._object("GET", f"books?{wanted}")
 
     def all_books(self) -> dict[str, typing.Any]:
         """The truth about all projects."""
-        return self._call("GET", "books")
+        return self._object("GET", "books")
 
     def request(
         self,
@@ -206,14 +218,24 @@ class Sandbox:
         *,
         key: str | None = None,
         timeout: float = 10,
+        headers: dict[str, str] | None = None,
         **query: typing.Any,
     ) -> tuple[int, typing.Any]:
-        """A request to the API as any client makes it: the code, and the JSON (or the text) of the answer."""
+        """A request to the API as any client makes it: the code, and the JSON (or the text) of the answer.
+
+        A list among the parameters of the query is a parameter that is there several times.
+        """
         url = f"{self.url}/api/ss{path}"
         if query:
-            url += "?" + urllib.parse.urlencode(query)
-        headers = {"X-SSAPI-KEY": self.key if key is None else key}
+            url += "?" + urllib.parse.urlencode(query, doseq=True)
+        headers = {"X-SSAPI-KEY": self.key if key is None else key, **(headers or {})}
         return self._send(http, url, body, headers, timeout)
+
+    def _object(self, http: str, path: str, body: typing.Any = None) -> dict[str, typing.Any]:
+        return dict(self._call(http, path, body))
+
+    def _list(self, http: str, path: str) -> list[dict[str, typing.Any]]:
+        return list(self._call(http, path))
 
     def _call(self, http: str, path: str, body: typing.Any = None) -> typing.Any:
         """A request to the control API. While the sandbox refuses connections this waits."""

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from . import faults, people, views
+from . import faults, people, truth
 from .faults import FaultError
 from .people import ActError
 from .seed import SeedError
@@ -49,6 +49,8 @@ def routes(state: State) -> list[BaseRoute]:
         ("books", control.get_books, "GET"),
         ("reset", control.post_reset, "POST"),
         ("act", control.post_act, "POST"),
+        ("acts", control.get_acts, "GET"),
+        ("acts", control.delete_acts, "DELETE"),
     )
     return [Route(f"{PATH}/{name}", _guarded(function), methods=[http]) for name, function, http in table]
 
@@ -130,11 +132,11 @@ class _Control:
         if wanted is not None:
             if wanted not in world.projects:
                 return _Json({"error": f"there is no project {wanted}"}, 404)
-            return _Json(views.books_of(world, world.projects[wanted]))
+            return _Json(truth.books_of(world, world.projects[wanted]))
         return _Json(
             {
-                "projects": {name: views.books_of(world, project) for name, project in world.projects.items()},
-                "commits": [views.deed_row(deed) for deed in world.deeds],
+                "projects": {name: truth.books_of(world, project) for name, project in world.projects.items()},
+                "commits": [truth.deed_row(deed) for deed in world.deeds],
             }
         )
 
@@ -147,6 +149,16 @@ class _Control:
         return _Json({"project_id": next(iter(world.projects)), "keys": keys})
 
     def post_act(self, body: typing.Any, _request: Request) -> Response:
+        planned = self.state.plan.add(body) if isinstance(body, dict) else None
+        if planned is not None:
+            return _Json(planned.row())
         result = people.act(self.state.world, body)
         self.state.journal.say(f"people: {body['do']} {json.dumps(result)[:90]}")
         return _Json(result)
+
+    def get_acts(self, _body: typing.Any, _request: Request) -> Response:
+        return _Json([planned.row() for planned in self.state.plan.planned])
+
+    def delete_acts(self, _body: typing.Any, _request: Request) -> Response:
+        self.state.plan.clear()
+        return _Json([])

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import calendar
 import datetime
 import re
 
@@ -14,6 +15,7 @@ _ISO = re.compile(
     r"(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?\s*(Z|z|[+-]\d{2}:?\d{2})?)?"
 )
 _RELATIVE = re.compile(r"([+-])\s*(\d{1,6})\s*(second|minute|hour|day|week|month|year)s?")
+_MODIFIER = re.compile(r"([+-]\d{1,6}) (minute|hour|day|month|year)s?")
 _SHORT = re.compile(r"([+-])(\d{1,6})([mhdw])")
 _SECONDS = {
     "second": 1,
@@ -73,6 +75,31 @@ def shift(instant: datetime.datetime, modifier: str) -> datetime.datetime:
         return instant + datetime.timedelta(seconds=int(sign + number) * _SECONDS[unit])
     except OverflowError:
         raise ValueError(f"{modifier!r} is out of range") from None
+
+
+def modify(instant: datetime.datetime, modifier: str) -> datetime.datetime:
+    """An instant moved by a modifier of ``datetime`` in q: ``-7 days``, ``start of month``, ... Else a ValueError."""
+    midnight = instant.replace(hour=0, minute=0, second=0, microsecond=0)
+    starts = {"day": midnight, "month": midnight.replace(day=1), "year": midnight.replace(day=1, month=1)}
+    if modifier.startswith("start of ") and modifier[9:] in starts:
+        return starts[modifier[9:]]
+    match = _MODIFIER.fullmatch(modifier)
+    if not match:
+        raise ValueError(f"{modifier!r} is neither of the form '-7 days' nor 'start of month'")
+    number, unit = int(match.group(1)), match.group(2)
+    try:
+        if unit in ("month", "year"):
+            return _move_months(instant, number * (12 if unit == "year" else 1))
+        return instant + datetime.timedelta(seconds=number * _SECONDS[unit])
+    except (OverflowError, ValueError):
+        raise ValueError(f"{modifier!r} is out of range") from None
+
+
+def _move_months(instant: datetime.datetime, months: int) -> datetime.datetime:
+    """The same day of another month, or its last day where that is shorter."""
+    year, month = divmod(instant.year * 12 + instant.month - 1 + months, 12)
+    day = min(instant.day, calendar.monthrange(year, month + 1)[1])
+    return instant.replace(year=year, month=month + 1, day=day)
 
 
 def parse_seed(text: str, start: datetime.datetime) -> datetime.datetime:

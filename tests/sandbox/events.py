@@ -4,12 +4,13 @@
 
 """The Events API: JSON-RPC over a WebSocket that tells every deed of the world, and replays what was missed.
 
-uvicorn speaks WebSocket where the Python library websockets is installed; without it this route answers 404.
+uvicorn speaks WebSocket with the Python library websockets; without it this route would answer 404.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import datetime
 import json
@@ -21,6 +22,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from . import dates
 from .answers import Answer, bad_key
+from .records import person_row
 from .world import CANCELLED, COMPLETED, REQUESTED, Deed, Key, Person, Project, World
 
 if typing.TYPE_CHECKING:
@@ -62,12 +64,10 @@ def endpoint(state: State) -> typing.Callable[[WebSocket], typing.Awaitable[None
     """The endpoint for a route."""
 
     async def serve(socket: WebSocket) -> None:
-        try:
+        # Coming back without a closing handshake makes the server drop the connection. A RuntimeError is Starlette's
+        # word for a peer that has gone meanwhile.
+        with contextlib.suppress(_Cut, WebSocketDisconnect, asyncio.CancelledError, RuntimeError):
             await _Connection(state, socket).run()
-        except (_Cut, WebSocketDisconnect, asyncio.CancelledError, RuntimeError):
-            # Coming back without a closing handshake makes the server drop the connection. A RuntimeError is
-            # Starlette's word for a peer that has gone meanwhile.
-            pass
 
     return serve
 
@@ -78,7 +78,8 @@ class _Connection:
     def __init__(self, state: State, socket: WebSocket) -> None:
         self.state = state
         self.socket = socket
-        self.key: Key | None = None
+        # Whoever has no key is turned away before anything else is done.
+        self.key = Key("", "", frozenset(), frozenset(), frozenset(), "view", {}, "client", Person("", "", ""))
         self.events: frozenset[str] = frozenset()
         self.subscribed = False
         self.world: World = state.world
@@ -92,7 +93,7 @@ class _Connection:
     async def run(self) -> None:
         """The handshake, then both directions until one of them ends."""
         text = self.socket.headers.get("x-ssapi-key", "")
-        self.key = self.state.world.keys.get(text)
+        key = self.state.world.keys.get(text)
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in self.socket.scope["headers"]]
         self.entry = self.state.journal.begin(
             METHOD,
@@ -101,19 +102,20 @@ class _Connection:
             [],
             headers,
             b"",
-            self.key.label if self.key else "unknown key" if text else None,
+            key.label if key else "unknown key" if text else None,
             [*self.state.world.keys, *([text] if len(text) >= 8 else [])],
         )
-        fault = self.state.faults.take(METHOD)
+        fault = self.state.faults.take(METHOD, self.socket.url.path)
         if fault is not None:
             self.entry["fault"] = fault.kind
         if fault is not None and fault.kind not in KINDS:
             await self._struck(fault, text)
             return
         self.fault = fault
-        if self.key is None:
+        if key is None:
             await self._deny(bad_key(self.state.switches).answer(self.state.switches))
             return
+        self.key = key
         await self.socket.accept()
         self.state.journal.end(self.entry, 101, "connected")
         tasks = [asyncio.ensure_future(work()) for work in (self._listen, self._tell, self._beat)]
@@ -177,9 +179,16 @@ class _Connection:
         if self.fault is not None and self.fault.kind == "subscribe_error":
             raise _Refusal(_SERVER_ERROR, self.fault.parameters["message"])
         parameters = message.get("params")
-        wanted = parameters.get("events") if isinstance(parameters, dict) else None
-        if not isinstance(wanted, list) or not wanted or set(parameters) - {"events", "from"}:
+        if not isinstance(parameters, dict) or set(parameters) - {"events", "from"}:
             raise _Refusal(_INVALID_PARAMS, "params must have events and may have from.")
+        granted = self._granted(parameters.get("events"))
+        self.world = self.state.world
+        return granted, self._first_to_tell(parameters) if "from" in parameters else len(self.world.deeds)
+
+    def _granted(self, wanted: typing.Any) -> list[str]:
+        """Those of the events that the key may have."""
+        if not isinstance(wanted, list) or not wanted:
+            raise _Refusal(_INVALID_PARAMS, "events must be a list of names.")
         for name in wanted:
             if name not in NAMES:
                 raise _Refusal(_INVALID_PARAMS, f"Unknown event {name!r:.60}.")
@@ -188,18 +197,22 @@ class _Connection:
         if not granted or (granted != wanted and self.state.switches.event_grants == "error"):
             missing = ", ".join(name for name in wanted if name not in granted)
             raise _Refusal(_SERVER_ERROR, f"You do not have access to {missing}.")
-        self.world = self.state.world
-        if "from" not in parameters:
-            return granted, len(self.world.deeds)
+        return granted
+
+    def _first_to_tell(self, parameters: dict[str, typing.Any]) -> int:
+        """The place of the first deed since ``from``."""
         try:
             start = dates.parse(parameters["from"])
         except ValueError:
             raise _Refusal(_INVALID_PARAMS, "from is not an ISO 8601 date.") from None
+        if self.state.switches.event_from == "day":
+            start = start.replace(hour=0, minute=0, second=0, microsecond=0)
         again = self.state.switches.event_replay == "inclusive"
-        for told, when in enumerate(_times(self.world)):
+        for told, deed in enumerate(self.world.deeds):
+            when = _time(self.world, deed)
             if when > start or (again and when == start):
-                return granted, told
-        return granted, len(self.world.deeds)
+                return told
+        return len(self.world.deeds)
 
     # To the client
 
@@ -211,13 +224,20 @@ class _Connection:
             if not self.subscribed or self.told >= len(self.world.deeds):
                 await asyncio.sleep(_LOOK)
                 continue
-            deed, when = self.world.deeds[self.told], _times(self.world)[self.told]
-            self.told += 1
-            visible = self.key.projects is None or deed.project_id in self.key.projects
-            if deed.what in self.events and visible:
-                await self._strike()
-                await self._send({"method": deed.what, "params": payload(self.world, deed, when)})
-                self.sent += 1
+            world = self.world
+            for deed in self._untold():
+                if deed.what in self.events and self.key.sees([deed.project_id]):
+                    await self._strike()
+                    await self._send({"method": deed.what, "params": payload(world, deed)})
+                    self.sent += 1
+
+    def _untold(self) -> list[Deed]:
+        """What there is to tell, in the order of the switch; it is told with this."""
+        deeds = self.world.deeds[self.told :]
+        self.told += len(deeds)
+        if self.state.switches.event_order == "newest_first":
+            deeds.reverse()
+        return deeds
 
     async def _beat(self) -> None:
         while True:
@@ -237,17 +257,10 @@ class _Connection:
         self.silent = self.silent or self.fault.kind == "silence"
 
 
-def _times(world: World) -> list[datetime.datetime]:
-    """The timestamps of the events, one for each deed, as the switch says. They are the same at each replay."""
-    if world.switches.event_timestamps == "equal":
-        return [deed.time.replace(microsecond=0) for deed in world.deeds]
-    if world.switches.event_timestamps == "as_done":
-        return [deed.time for deed in world.deeds]
-    times: list[datetime.datetime] = []
-    for deed in world.deeds:
-        least = times[-1] + datetime.timedelta(milliseconds=1) if times else deed.time
-        times.append(max(deed.time, least))
-    return times
+def _time(world: World, deed: Deed) -> datetime.datetime:
+    """The timestamp of an event as the switch says. It is the same at each replay."""
+    how = world.switches.event_timestamps
+    return deed.unique if how == "unique" else deed.time if how == "as_done" else deed.time.replace(microsecond=0)
 
 
 # What an event says. Of the cancelled round it is documented; the others are assumed to be like it.
@@ -259,7 +272,7 @@ _STATUS = {
 }
 
 
-def payload(world: World, deed: Deed, when: datetime.datetime) -> dict[str, typing.Any]:
+def payload(world: World, deed: Deed) -> dict[str, typing.Any]:
     """The params of an event."""
     project = world.projects[deed.project_id]
     if deed.what in _STATUS:
@@ -270,7 +283,7 @@ def payload(world: World, deed: Deed, when: datetime.datetime) -> dict[str, typi
         if finding is not None:
             data["vulnerability_alternate_id"] = finding.alternate_id
             data["vulnerability_title"] = finding.title
-    return {"timestamp": dates.show(when), "user": {"user_id": deed.by.id}, "data": data}
+    return {"timestamp": dates.show(_time(world, deed)), "user": {"user_id": deed.by.id}, "data": data}
 
 
 def _round(project: Project, deed: Deed) -> dict[str, typing.Any]:
@@ -287,15 +300,12 @@ def _round(project: Project, deed: Deed) -> dict[str, typing.Any]:
         "vulnerabilities_in_scope": [
             {"title": item.title, "id": item.id, "alternate_id": item.alternate_id} for item in findings
         ],
-        "requested_date": dates.show(round_.requested_at),
+        "requested_date": dates.show(round_.requested_date or round_.requested_at),
         "retest_window": window,
-        "requested_by": _person(round_.requested_by),
+        "requested_by": person_row(round_.requested_by),
     }
     if status != REQUESTED:
-        data[f"{status}_date"] = dates.show(deed.time)
-        data[f"{status}_by"] = _person(deed.by)
+        told = round_.completed_date if status == COMPLETED else None
+        data[f"{status}_date"] = dates.show(told or deed.time)
+        data[f"{status}_by"] = person_row(deed.by)
     return data
-
-
-def _person(person: Person) -> dict[str, str]:
-    return {"user_id": person.id, "first_name": person.first_name, "last_name": person.last_name}

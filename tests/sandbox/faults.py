@@ -65,6 +65,11 @@ KINDS: dict[str, _Kind] = {
         "one value of the true answer replaced or removed; the path is dotted, * is every element of a list",
     ),
     "replace": _Kind(_EITHER, {"document": _REQUIRED, "code": 200}, "another JSON document as the answer"),
+    "list_moved": _Kind(
+        _AFTER, {"records": 1}, "a list as if so many records had left at its head (negative: had come); count follows"
+    ),
+    "list_shuffled": _Kind(_AFTER, {}, "a list in another order"),
+    "counter_ahead": _Kind(_AFTER, {"by": 1}, "project_retests_requested says more rounds than the history has"),
     # Of the Events API.
     "cut": _Kind(("during",), {"after": 0}, "the connection is cut after so many events"),
     "silence": _Kind(("during",), {"after": 0}, "after so many events neither an event nor a heartbeat comes"),
@@ -80,10 +85,11 @@ _PLACES = ("json", "html", "header", "urlencoded")
 
 @dataclasses.dataclass
 class Fault:
-    """One entry of the script."""
+    """One entry of the script. ``target`` is a text that the request's path has to hold."""
 
     kind: str
     method: str
+    target: str
     times: int
     skip: int
     when: str
@@ -95,6 +101,7 @@ class Fault:
         return {
             "fault": self.kind,
             "method": self.method,
+            "target": self.target,
             "times": self.times,
             "skip": self.skip,
             "when": self.when,
@@ -122,7 +129,9 @@ def _read_one(row: typing.Any) -> Fault:
         raise FaultError(f"method: {kind} is done to {events.METHOD} alone")
     if method not in (*NAMES, events.METHOD, "*") and not (kind == "refuse" and method == "now"):
         raise FaultError(f"method: {method!r} is not one of *, {', '.join(NAMES)}, {events.METHOD}")
-    times, skip = row.pop("times", 1), row.pop("skip", 0)
+    times, skip, target = row.pop("times", 1), row.pop("skip", 0), row.pop("target", "")
+    if not isinstance(target, str):
+        raise FaultError("target: a text is expected")
     if not isinstance(times, int) or isinstance(times, bool) or times == 0 or times < -1:
         raise FaultError("times: a whole number from 1 is expected, or -1 for always")
     if not isinstance(skip, int) or isinstance(skip, bool) or skip < 0:
@@ -139,7 +148,7 @@ def _read_one(row: typing.Any) -> Fault:
         if default is _REQUIRED and name not in parameters:
             raise FaultError(f"{kind} needs {name}")
     _check(kind, parameters)
-    return Fault(kind, method, times, skip, when, parameters)
+    return Fault(kind, method, target, times, skip, when, parameters)
 
 
 def _check(kind: str, parameters: dict[str, typing.Any]) -> None:
@@ -151,14 +160,23 @@ def _check(kind: str, parameters: dict[str, typing.Any]) -> None:
         "code": (int, 200, 599),
         "bytes": (int, 0, 10**9),
         "after": (int, 0, 10**6),
+        "records": (int, -(10**6), 10**6),
+        "by": (int, 1, 10**6),
     }
     for name, (number, low, high) in numbers.items():
         value = parameters.get(name)
         if name not in parameters or (name == "bytes" and value is None):
             continue
-        right = isinstance(value, (int, float) if number is float else int) and not isinstance(value, bool)
-        if not right or not low <= value <= high:
+        if not _is_number(value, number) or not low <= value <= high:
             raise FaultError(f"{name}: a number in {low}..{high} is expected")
+    _check_words(kind, parameters)
+
+
+def _is_number(value: typing.Any, number: type) -> typing.TypeGuard[float]:
+    return isinstance(value, (int, float) if number is float else int) and not isinstance(value, bool)
+
+
+def _check_words(kind: str, parameters: dict[str, typing.Any]) -> None:
     if kind == "status" and parameters["body"] not in _BODIES:
         raise FaultError(f"body: one of {', '.join(_BODIES)} is expected")
     if kind == "echo_key" and parameters["where"] not in _PLACES:
@@ -197,10 +215,10 @@ class Script:
         """No more faults."""
         self.faults.clear()
 
-    def take(self, method: str) -> Fault | None:
+    def take(self, method: str, path: str) -> Fault | None:
         """The fault that strikes this request, if any: the first that matches, has times left and nothing to skip."""
         for fault in self.faults:
-            if fault.method not in ("*", method) or fault.times == 0:
+            if fault.method not in ("*", method) or fault.target not in path or fault.times == 0:
                 continue
             if fault.skip:
                 fault.skip -= 1
@@ -236,7 +254,24 @@ def answer(fault: Fault, key: str, true_answer: Answer | None) -> Answer:
         document, hits = _replaced(document, parameters["path"].split("."), parameters)
         note = true_answer.note if hits else f"{true_answer.note}; {parameters['path']} is not in the answer"
         return dataclasses.replace(true_answer, document=document, note=note)
+    if fault.kind == "counter_ahead" and true_answer is not None:
+        return dataclasses.replace(true_answer, document=_counting_more(true_answer.document, parameters["by"]))
+    if fault.kind in ("list_moved", "list_shuffled") and true_answer is not None:
+        return true_answer  # the list is made so
     raise AssertionError(f"{fault.kind} gives no answer of its own")
+
+
+def _counting_more(document: typing.Any, by: int) -> typing.Any:
+    """A document in which each project counts more rounds than it has."""
+    if isinstance(document, list):
+        return [_counting_more(item, by) for item in document]
+    if not isinstance(document, dict):
+        return document
+    name = "project_retests_requested"
+    copy = {key: _counting_more(value, by) for key, value in document.items()}
+    if isinstance(copy.get(name), int):
+        copy[name] += by
+    return copy
 
 
 def _status(code: int, parameters: dict[str, typing.Any]) -> Answer:

@@ -29,6 +29,14 @@ def hide(text: str, secrets: typing.Iterable[str]) -> str:
     return text
 
 
+def _query(query: list[tuple[str, str]], secrets: list[str]) -> dict[str, str | list[str]]:
+    """The parameters of a query: a text, or a list of texts if one is there several times."""
+    values: dict[str, list[str]] = {}
+    for name, value in query:
+        values.setdefault(hide(name, secrets), []).append(hide(value, secrets))
+    return {name: found[0] if len(found) == 1 else found for name, found in values.items()}
+
+
 class Journal:
     """All requests to the API, oldest first. Entries are plain dicts: they are filled in while a request goes on."""
 
@@ -76,7 +84,7 @@ class Journal:
             "method": method,
             "http": http,
             "path": hide(path, secrets),
-            "query": {name: hide(value, secrets) for name, value in query},
+            "query": _query(query, secrets),
             "body": document,
             "raw_body": raw if raw and document is None else None,
             "key": label,
@@ -86,6 +94,7 @@ class Journal:
             "key_elsewhere": elsewhere,
             "status": None,
             "fault": None,
+            "cached": False,
             "committed": False,
             "seconds": None,
             "note": "",

@@ -2,7 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The ``q`` language: relaxed JSON with Mongo's operators, parsed by a grammar and compiled to a predicate."""
+"""The ``q`` language: relaxed JSON with Mongo's operators, parsed by a grammar and compiled to a predicate.
+
+What is documented is understood, and everything else refused: other operators, functions, modifiers of ``datetime``,
+and a date that is compared with anything but ``datetime(...)``.
+"""
 
 from __future__ import annotations
 
@@ -58,6 +62,7 @@ REGEX: /\/(?:[^\/\\\n]|\\.)+\/[imsx]*/
 
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _OBJECT_ID = re.compile(r"[0-9a-fA-F]{24}")
+_DAY_OR_MINUTE = re.compile(r"\d{4}-\d{2}-\d{2}( \d{2}:\d{2})?")
 
 
 class QueryError(ValueError):
@@ -65,14 +70,32 @@ class QueryError(ValueError):
 
 
 @dataclasses.dataclass(frozen=True)
+class ObjectId:
+    """An id as ``ObjectId("...")`` spells it: something else than the string."""
+
+    digits: str
+
+
+class IsoString(str):
+    """An instant as text: what ``datetime(..., "isostring")`` gives."""
+
+
+@dataclasses.dataclass(frozen=True)
 class Field:
-    """A name in q: how its value is read from a record, and whether that is text, a number, a date, an id or a list."""
+    """A name in q: how its value is read from a record, and its kind.
+
+    Kinds: ``text``, ``number``, ``date`` (an instant), ``isodate`` (a date that the service keeps as text), ``id``
+    (``matches`` says as what: objectid, text, both, or in_refused), ``list`` (of text), ``pairs`` (of name and value).
+    """
 
     kind: str
     read: typing.Callable[[typing.Any], typing.Any]
+    matches: str = "objectid"
 
 
 Fields = typing.Mapping[str, Field]
+# What no value equals.
+_NOTHING = object()
 Predicate = typing.Callable[[typing.Any], bool]
 
 
@@ -131,66 +154,73 @@ def _count_repeats(tree: typing.Any, inside: bool) -> int:
     return count
 
 
-class _Reader(lark.Transformer):
+class _Reader(lark.Transformer[lark.Token, typing.Any]):
     """Turns the grammar's rules into values: dict, list, str, number, bool, None, datetime and compiled pattern."""
 
-    def start(self, children: list) -> typing.Any:
+    def start(self, children: list[typing.Any]) -> typing.Any:
         return children[0]
 
-    def object(self, children: list) -> dict:
-        result: dict = {}
+    def object(self, children: list[typing.Any]) -> dict[str, typing.Any]:
+        result: dict[str, typing.Any] = {}
         for key, value in children:
             if key in result:
                 raise QueryError(f"{key} is there twice in one object")
             result[key] = value
         return result
 
-    def pair(self, children: list) -> tuple:
+    def pair(self, children: list[typing.Any]) -> tuple[str, typing.Any]:
         return children[0], children[1]
 
-    def key(self, children: list) -> str:
+    def key(self, children: list[typing.Any]) -> str:
         token = children[0]
         return str(token) if token.type == "NAME" else _unquote(token)
 
-    def array(self, children: list) -> list:
+    def array(self, children: list[typing.Any]) -> list[typing.Any]:
         return children
 
-    def string(self, children: list) -> str:
+    def string(self, children: list[typing.Any]) -> str:
         return _unquote(children[0])
 
-    def number(self, children: list) -> float | int:
+    def number(self, children: list[typing.Any]) -> float | int:
         text = str(children[0])
         return int(text) if text.lstrip("-").isdigit() and len(text) < 20 else float(text)
 
-    def regex(self, children: list) -> re.Pattern[str]:
+    def regex(self, children: list[typing.Any]) -> re.Pattern[str]:
         pattern, _slash, flags = str(children[0])[1:].rpartition("/")
         return _regex(pattern.replace("\\/", "/"), flags)
 
-    def word(self, children: list) -> typing.Any:
+    def word(self, children: list[typing.Any]) -> typing.Any:
         name = str(children[0])
         if name not in ("true", "false", "null"):
             raise QueryError(f"{name} is neither a value nor in quotes")
         return {"true": True, "false": False, "null": None}[name]
 
-    def call(self, children: list) -> typing.Any:
+    def call(self, children: list[typing.Any]) -> typing.Any:
         name, arguments = str(children[0]), children[1:]
         if not all(isinstance(argument, str) for argument in arguments):
             raise QueryError(f"{name} takes strings")
         if name == "ObjectId":
             if len(arguments) != 1 or not _OBJECT_ID.fullmatch(arguments[0]):
                 raise QueryError("ObjectId takes 24 hexadecimal digits")
-            return arguments[0].lower()
+            return ObjectId(arguments[0].lower())
         if name == "datetime":
-            if not arguments:
-                raise QueryError("datetime takes 'now' or an ISO 8601 date, and modifiers")
-            try:
-                instant = dates.now() if arguments[0] == "now" else dates.parse(arguments[0])
-                for modifier in arguments[1:]:
-                    instant = dates.shift(instant, modifier)
-            except ValueError as error:
-                raise QueryError(f"datetime: {error}") from None
-            return instant
+            return _datetime(arguments)
         raise QueryError(f"there is no function {name}")
+
+
+def _datetime(arguments: list[str]) -> datetime.datetime | IsoString:
+    """What ``datetime(start, modifiers...)`` means."""
+    if not arguments or not (arguments[0] == "now" or _DAY_OR_MINUTE.fullmatch(arguments[0])):
+        raise QueryError("datetime takes 'now', 'YYYY-MM-DD' or 'YYYY-MM-DD HH:MM', and modifiers")
+    modifiers = arguments[1:]
+    as_text = bool(modifiers) and modifiers[-1] == "isostring"
+    try:
+        instant = dates.now() if arguments[0] == "now" else dates.parse(arguments[0])
+        for modifier in modifiers[:-1] if as_text else modifiers:
+            instant = dates.modify(instant, modifier)
+    except ValueError as error:
+        raise QueryError(f"datetime: {error}") from None
+    return IsoString(dates.show(instant)) if as_text else instant
 
 
 # The reader works inside the parser, so that no depth of nesting can exhaust the stack here.
@@ -220,7 +250,7 @@ def compile_query(text: str, fields: Fields) -> Predicate:
     return _all_of_object(tree, fields, 1)
 
 
-def search(records: typing.Iterable[typing.Any], predicate: Predicate) -> list:
+def search(records: typing.Iterable[typing.Any], predicate: Predicate) -> list[typing.Any]:
     """The records that match, or a QueryError when that takes too long."""
     end = time.monotonic() + MAX_SECONDS
     found = []
@@ -232,7 +262,7 @@ def search(records: typing.Iterable[typing.Any], predicate: Predicate) -> list:
     return found
 
 
-def _all_of_object(tree: dict, fields: Fields, depth: int) -> Predicate:
+def _all_of_object(tree: dict[str, typing.Any], fields: Fields, depth: int) -> Predicate:
     """Every entry of an object holds: its logical operators, and its fields."""
     if depth > MAX_DEPTH:
         raise QueryError(f"a query may be {MAX_DEPTH} levels deep")
@@ -253,6 +283,8 @@ def _all_of_object(tree: dict, fields: Fields, depth: int) -> Predicate:
 
 
 def _conjunction(parts: list[Predicate]) -> Predicate:
+    if len(parts) == 1:
+        return parts[0]
     return lambda record: all(part(record) for part in parts)
 
 
@@ -263,16 +295,27 @@ def _disjunction(parts: list[Predicate]) -> Predicate:
 def _field_condition(field: Field, name: str, value: typing.Any) -> Predicate:
     """What one field must be: a value, or all the operators of an object."""
     operators = value if isinstance(value, dict) else {"$eq": value}
-    tests = _operator_tests(field.kind, name, operators)
-    read = field.read
-    return lambda record: _holds(tests, read(record))
+    tests = _pair_tests(name, operators) if field.kind == "pairs" else _operator_tests(field, name, operators)
+    holds, read = _conjunction(tests), field.read
+    return lambda record: holds(read(record))
 
 
-def _holds(tests: list[Predicate], value: typing.Any) -> bool:
-    return all(test(value) for test in tests)
+def _pair_tests(name: str, operators: dict[str, typing.Any]) -> list[Predicate]:
+    """Custom fields and tags: ``$elemMatch`` on ``name`` and ``value`` is the one thing that is documented."""
+    condition = operators.get("$elemMatch")
+    if set(operators) != {"$elemMatch"} or not isinstance(condition, dict):
+        raise QueryError(f"{name} takes {{$elemMatch: {{name: ..., value: ...}}}}")
+    return [_some(_all_of_object(condition, _PAIR, 1))]
 
 
-def _operator_tests(kind: str, name: str, operators: dict) -> list[Predicate]:
+def _some(holds: Predicate) -> Predicate:
+    return lambda value: any(holds(element) for element in value)
+
+
+_PAIR: Fields = {"name": Field("text", lambda pair: pair[0]), "value": Field("text", lambda pair: pair[1])}
+
+
+def _operator_tests(field: Field, name: str, operators: dict[str, typing.Any]) -> list[Predicate]:
     if not operators:
         raise QueryError(f"{name}: an object of operators may not be empty")
     tests = []
@@ -286,8 +329,14 @@ def _operator_tests(kind: str, name: str, operators: dict) -> list[Predicate]:
         make = _OPERATORS.get(sign)
         if make is None:
             raise QueryError(f"{name}: there is no operator {sign}")
-        tests.append(make(kind, name, operand))
+        if sign in ("$in", "$nin") and field.matches == "in_refused" and _has_object_id(operand):
+            raise QueryError(f"{name}: {sign} does not take ObjectId")
+        tests.append(make(field, name, operand))
     return tests
+
+
+def _has_object_id(operand: typing.Any) -> bool:
+    return isinstance(operand, list) and any(isinstance(value, ObjectId) for value in operand)
 
 
 def _pattern_of(name: str, operand: typing.Any, options: typing.Any) -> re.Pattern[str]:
@@ -300,18 +349,28 @@ def _pattern_of(name: str, operand: typing.Any, options: typing.Any) -> re.Patte
     raise QueryError(f"{name}: $regex takes a string or /re/")
 
 
-def _operand(kind: str, name: str, value: typing.Any) -> typing.Any:
-    """One value to compare with, in the type of the field where it can be turned into it."""
+def _operand(field: Field, name: str, value: typing.Any) -> typing.Any:
+    """One value to compare with, as the field compares it."""
     if isinstance(value, (dict, list)):
         raise QueryError(f"{name}: a single value is expected")
-    if kind == "date" and isinstance(value, str):
-        try:
-            return dates.parse(value)
-        except ValueError as error:
-            raise QueryError(f"{name}: {error}") from None
-    if kind == "id" and isinstance(value, str):
+    if field.kind == "date" and not (value is None or isinstance(value, datetime.datetime)):
+        raise QueryError(f"{name}: compare it with datetime(...)")
+    if field.kind == "isodate" and not (value is None or isinstance(value, (IsoString, re.Pattern))):
+        raise QueryError(f'{name}: compare it with datetime(..., "isostring")')
+    if field.kind == "id":
+        if isinstance(value, re.Pattern):
+            raise QueryError(f"{name}: an id is expected")
+        return _id_operand(field.matches, value)
+    return str(value) if isinstance(value, IsoString) else value
+
+
+def _id_operand(matches: str, value: typing.Any) -> typing.Any:
+    """An id as this service compares it: what is not of that type equals nothing."""
+    if isinstance(value, ObjectId):
+        return value.digits if matches != "text" else _NOTHING
+    if isinstance(value, str) and matches in ("text", "both"):
         return value.lower()
-    return value
+    return _NOTHING
 
 
 def _same(value: typing.Any, operand: typing.Any) -> bool:
@@ -327,51 +386,65 @@ def _is_number(*values: typing.Any) -> bool:
     return all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values)
 
 
-def _equal(kind: str, name: str, operand: typing.Any) -> Predicate:
-    wanted = _operand(kind, name, operand)
+def _equal(field: Field, name: str, operand: typing.Any) -> Predicate:
+    wanted = _operand(field, name, operand)
     return lambda value: _same(value, wanted)
 
 
-def _not_equal(kind: str, name: str, operand: typing.Any) -> Predicate:
-    wanted = _operand(kind, name, operand)
+def _not_equal(field: Field, name: str, operand: typing.Any) -> Predicate:
+    wanted = _operand(field, name, operand)
     return lambda value: not _same(value, wanted)
 
 
-def _operands(kind: str, name: str, operand: typing.Any) -> list:
+def _operands(field: Field, name: str, operand: typing.Any) -> list[typing.Any]:
     if not isinstance(operand, list):
         raise QueryError(f"{name}: a list is expected")
-    return [_operand(kind, name, value) for value in operand]
+    return [_operand(field, name, value) for value in operand]
 
 
-def _among(kind: str, name: str, operand: typing.Any) -> Predicate:
-    wanted = _operands(kind, name, operand)
+def _among(field: Field, name: str, operand: typing.Any) -> Predicate:
+    wanted = _operands(field, name, operand)
+    texts = frozenset(value for value in wanted if isinstance(value, str) and not isinstance(value, IsoString))
+    if len(texts) == len(wanted):
+        # The quick way: thousands of ids may stand here.
+        return lambda value: _any_of(value, texts)
     return lambda value: any(_same(value, one) for one in wanted)
 
 
-def _not_among(kind: str, name: str, operand: typing.Any) -> Predicate:
-    wanted = _operands(kind, name, operand)
-    return lambda value: not any(_same(value, one) for one in wanted)
+def _any_of(value: typing.Any, texts: frozenset[str]) -> bool:
+    if isinstance(value, (list, tuple)):
+        return any(_any_of(element, texts) for element in value)
+    return isinstance(value, str) and value in texts
 
 
-def _every(kind: str, name: str, operand: typing.Any) -> Predicate:
-    wanted = _operands(kind, name, operand)
+def _not_among(field: Field, name: str, operand: typing.Any) -> Predicate:
+    among = _among(field, name, operand)
+    return lambda value: not among(value)
+
+
+def _every(field: Field, name: str, operand: typing.Any) -> Predicate:
+    wanted = _operands(field, name, operand)
     return lambda value: bool(wanted) and all(_same(value, one) for one in wanted)
 
 
-def _matching(_kind: str, _name: str, operand: typing.Any) -> Predicate:
+def _matching(field: Field, name: str, operand: typing.Any) -> Predicate:
+    if field.kind not in ("text", "list"):
+        raise QueryError(f"{name}: $regex is for text")
     return lambda value: _same(value, operand)
 
 
-def _element(kind: str, name: str, operand: typing.Any) -> Predicate:
-    if kind != "list":
+def _element(field: Field, name: str, operand: typing.Any) -> Predicate:
+    if field.kind != "list":
         raise QueryError(f"{name}: $elemMatch is for lists")
     if not isinstance(operand, dict):
         raise QueryError(f"{name}: $elemMatch takes an object of operators")
-    tests = _operator_tests("text", name, operand)
-    return lambda value: any(_holds(tests, element) for element in value)
+    return _some(_conjunction(_operator_tests(_TEXT, name, operand)))
 
 
-def _ordered(compare: typing.Callable[[typing.Any, typing.Any], bool]) -> typing.Callable[..., Predicate]:
+_TEXT = Field("text", lambda value: value)
+
+
+def _ordered(compare: typing.Callable[[typing.Any, typing.Any], bool]) -> _Make:
     """A comparison by size. Values of different types are not compared, as in Mongo."""
 
     def holds(value: typing.Any, wanted: typing.Any) -> bool:
@@ -384,8 +457,8 @@ def _ordered(compare: typing.Callable[[typing.Any, typing.Any], bool]) -> typing
                 return compare(value, wanted)
         return False
 
-    def make(kind: str, name: str, operand: typing.Any) -> Predicate:
-        wanted = _operand(kind, name, operand)
+    def make(field: Field, name: str, operand: typing.Any) -> Predicate:
+        wanted = _operand(field, name, operand)
         if isinstance(wanted, re.Pattern) or wanted is None:
             raise QueryError(f"{name}: a value that can be ordered is expected")
         return lambda value: holds(value, wanted)
@@ -393,7 +466,9 @@ def _ordered(compare: typing.Callable[[typing.Any, typing.Any], bool]) -> typing
     return make
 
 
-_OPERATORS: dict[str, typing.Callable[[str, str, typing.Any], Predicate]] = {
+_Make = typing.Callable[[Field, str, typing.Any], Predicate]
+
+_OPERATORS: dict[str, _Make] = {
     "$eq": _equal,
     "$ne": _not_equal,
     "$in": _among,

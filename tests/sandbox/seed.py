@@ -13,29 +13,33 @@ import typing
 
 import yaml
 
-from . import dates
+from . import dates, generate
 from .events import NAMES as EVENT_NAMES
 from .methods import NAMES as METHOD_NAMES
-from .switches import Switches
+from .switches import LEVELS, Switches
 from .world import (
     CANCELLED,
     COMPLETED,
     PRIORITIES,
     REQUESTED,
+    ROLES,
     STATES,
     TESTER,
     Finding,
+    Group,
     Key,
     Note,
     Person,
     Project,
     Round,
     World,
+    closing_note,
 )
 
 DEMO = pathlib.Path(__file__).with_name("demo.yml")
 _ID = re.compile(r"[0-9a-f]{24}")
 _MAX_FINDINGS = 200_000
+_MAX_PROJECTS = 10_000
 _PROJECT_STATUS = ("Waiting to Start", "Testing", "On-Hold", "Completed", "Overrun", "Retest")
 
 
@@ -81,25 +85,29 @@ class _Map:
         return value
 
     def word(self, name: str, choices: tuple[str, ...], default: str) -> str:
-        value = self.take(name, str, default)
+        value: str = self.take(name, str, default)
         if value not in choices:
             raise SeedError(f"{self.place}.{name}: {value!r} is not one of {', '.join(choices)}")
         return value
 
     def number(self, name: str, default: int, low: int, high: int) -> int:
-        value = self.take(name, int, default)
+        value: int = self.take(name, int, default)
         if not low <= value <= high:
             raise SeedError(f"{self.place}.{name}: {value} is not in {low}..{high}")
         return value
 
     def size(self, default: float) -> float:
-        value = self.take("text_kb", (int, float), default)
+        value: float = self.take("text_kb", (int, float), default)
         if not 0 <= value <= 1024:
             raise SeedError(f"{self.place}.text_kb: {value} is not in 0..1024")
         return value
 
+    def texts(self, name: str) -> dict[str, str]:
+        """A mapping of texts."""
+        return {str(key): str(value) for key, value in self.take(name, dict, {}).items()}
+
     def words(self, name: str) -> list[str]:
-        value = self.take(name, list, [])
+        value: list[str] = self.take(name, list, [])
         if not all(isinstance(item, str) for item in value):
             raise SeedError(f"{self.place}.{name}: strings are expected")
         return list(value)
@@ -136,13 +144,17 @@ def build(document: typing.Any, switches: Switches, keys_of: World | None = None
     """The world that a seed describes. A seed without keys takes those of ``keys_of``."""
     world = World(switches, dates.now())
     seed = _Map(document, "seed")
-    keys = seed.maps("keys")
-    projects = seed.maps("projects")
+    keys, groups, projects = seed.maps("keys"), seed.maps("groups"), seed.maps("projects")
+    tenant = seed.take("tenant", dict)
     seed.done()
-    if not projects:
-        raise SeedError("seed.projects: at least one project is expected")
+    for number, entry in enumerate(groups, 1):
+        _add_group(world, entry, number)
     for number, entry in enumerate(projects, 1):
         _add_project(world, entry, number)
+    if tenant is not None:
+        _add_tenant(world, _Map(tenant, "seed.tenant"))
+    if not world.projects:
+        raise SeedError("seed.projects: at least one project is expected")
     for entry in keys:
         _add_key(world, entry)
     if not keys:
@@ -150,6 +162,39 @@ def build(document: typing.Any, switches: Switches, keys_of: World | None = None
             raise SeedError("seed.keys: at least one key is expected")
         world.keys = dict(keys_of.keys)
     return world
+
+
+def _add_group(world: World, entry: _Map, number: int) -> None:
+    group = Group(
+        entry.object_id("id", f"6730a000{number:016x}"),
+        entry.take("name", str, required=True),
+        entry.texts("custom_fields"),
+    )
+    entry.done()
+    if group.id in world.groups or any(other.name == group.name for other in world.groups.values()):
+        raise SeedError(f"{entry.place}: this id or name is there twice")
+    world.groups[group.id] = group
+
+
+def _groups(world: World, entry: _Map) -> list[Group]:
+    """The groups that an entry names. A project may name one that is not declared."""
+    groups = []
+    for name in entry.words("groups"):
+        found = [group for group in world.groups.values() if name in (group.id, group.name)]
+        groups.append(found[0] if found else generate.new_group(world, name))
+    return groups
+
+
+def _names(entry: _Map, name: str, known: typing.Container[str], what: str) -> frozenset[str] | None:
+    """The names of a list that a key may have; None for all."""
+    value = entry.take(name, (list, dict, str), "all")
+    if value == "all":
+        return None
+    found = [value] if isinstance(value, str) else list(value)
+    for item in found:
+        if item not in known:
+            raise SeedError(f"{entry.place}.{name}: there is no {what} {item!r}")
+    return frozenset(found)
 
 
 def _add_key(world: World, entry: _Map) -> None:
@@ -165,37 +210,56 @@ def _add_key(world: World, entry: _Map) -> None:
             if name not in (*METHOD_NAMES, *EVENT_NAMES):
                 known = ", ".join((*METHOD_NAMES, *EVENT_NAMES))
                 raise SeedError(f"{entry.place}.grants: {name!r} is not one of all, {known}")
-    projects = entry.take("projects", (list, str), "all")
-    if projects != "all":
-        for name in projects if isinstance(projects, list) else [projects]:
-            if name not in world.projects:
-                raise SeedError(f"{entry.place}.projects: there is no project {name!r}")
-    access = entry.word("access", ("edit", "view"), "edit")
-    first = entry.take("first_name", str, label.capitalize())
-    last = entry.take("last_name", str, "User")
-    entry.done()
-    world.keys[secret] = Key(
-        label,
-        secret,
-        None if grants == "all" else frozenset([grants] if isinstance(grants, str) else grants),
-        None if projects == "all" else frozenset([projects] if isinstance(projects, str) else projects),
-        access,
-        Person(world.new_id(), first, last),
+    given = entry.value.get("projects")
+    projects = _names(entry, "projects", world.projects, "project")
+    by_name = {group.name: group.id for group in world.groups.values()}
+    groups = _names(entry, "groups", {*by_name, *by_name.values()}, "group")
+    key = Key(
+        label=label,
+        key=secret,
+        grants=None if grants == "all" else frozenset([grants] if isinstance(grants, str) else grants),
+        projects=projects,
+        groups=None if groups is None else frozenset(by_name.get(name, name) for name in groups),
+        access=_level(entry, entry.take("access", str, "edit")),
+        access_to={name: _level(entry, level) for name, level in given.items()} if isinstance(given, dict) else {},
+        role=entry.word("role", ROLES, "client"),
+        user=Person(
+            world.new_id(), entry.take("first_name", str, label.capitalize()), entry.take("last_name", str, "User")
+        ),
     )
+    entry.done()
+    world.keys[secret] = key
+
+
+def _level(entry: _Map, word: typing.Any) -> str:
+    level = word.lower() if isinstance(word, str) else word
+    if level not in LEVELS:
+        raise SeedError(f"{entry.place}: {word!r} is not one of {', '.join(LEVELS)}")
+    return str(level)
 
 
 def _add_project(world: World, entry: _Map, number: int) -> None:
     start = world.started
     day = datetime.timedelta(days=1)
+    code = entry.take("code", str, required=True)
+    created = entry.instant("created", start, start - 90 * day)
     project = Project(
-        id=entry.object_id("id", f"66333e1d{number:016x}"),
+        id=entry.object_id("id", generate.project_id(number)),
         name=entry.take("name", str, required=True),
-        code=entry.take("code", str, required=True),
+        code=code,
+        vulnerability_code=entry.take("vulnerability_code", str, code),
+        organization_code=entry.take("organization_code", str, ""),
         status=entry.word("status", _PROJECT_STATUS, "Testing"),
-        created=entry.instant("created", start, start - 90 * day),
+        created=created,
+        modified=entry.instant("modified", start, created),
         start=entry.instant("start", start, start - 80 * day),
         end=entry.instant("end", start, start - 60 * day),
         retesting=_retesting(entry),
+        scope=entry.words("scope"),
+        groups=_groups(world, entry),
+        streams=_streams(entry),
+        custom_fields=entry.texts("custom_fields"),
+        custom_tags=entry.texts("custom_tags"),
         text_kb=entry.size(20),
     )
     if project.id in world.projects:
@@ -207,27 +271,35 @@ def _add_project(world: World, entry: _Map, number: int) -> None:
     world.add_project(project)
     for item in entry.maps("findings"):
         _add_finding(world, project, item)
-    generate = entry.take("generate", dict)
-    if generate is not None:
-        _generate(world, project, _Map(generate, f"{entry.place}.generate"))
+    many = entry.take("generate", dict)
+    if many is not None:
+        generate.add_findings(world, project, _many(project, _Map(many, f"{entry.place}.generate")))
+    if "scope" not in entry.value:
+        # What has findings was tested.
+        project.scope = list(dict.fromkeys(name for finding in project.findings.values() for name in finding.assets))
     for item in entry.maps("rounds"):
         _add_round(world, project, item)
     entry.done()
+
+
+def _streams(entry: _Map) -> dict[str, list[str]]:
+    """Streams by name, each with the names of its portfolios."""
+    value = entry.take("streams", dict, {})
+    streams = _Map(value, f"{entry.place}.streams")
+    return {str(name): streams.words(name) for name in value}
 
 
 def _retesting(entry: _Map) -> dict[str, typing.Any]:
     """project_features.retesting, as the service shows it."""
     value = entry.take("retesting", dict, {})
     features = _Map(value, f"{entry.place}.retesting")
-    result = {
-        "enabled": features.take("enabled", bool, True),
-        "access": {
-            "project_access_level": features.take("project_access_level", str, "View"),
-            "roles": features.words("roles") or ["Admin", "Consultant", "Customer"],
-        },
-    }
+    level = _level(features, features.take("project_access_level", str, "View"))
+    roles = features.words("roles") or list(ROLES[:3])
+    if set(roles) - set(ROLES[:3]):
+        raise SeedError(f"{features.place}.roles: only {', '.join(ROLES[:3])} are expected")
+    enabled = features.take("enabled", bool, True)
     features.done()
-    return result
+    return {"enabled": enabled, "access": {"project_access_level": level.capitalize(), "roles": roles}}
 
 
 def new_finding(world: World, project: Project, value: typing.Any, place: str) -> Finding:
@@ -236,15 +308,15 @@ def new_finding(world: World, project: Project, value: typing.Any, place: str) -
 
 
 def _finding(world: World, project: Project, entry: _Map) -> Finding:
-    number = 1 + max((finding.number for finding in project.findings.values()), default=0)
+    number = project.last_number + 1
     created = entry.instant("created", world.started, project.start)
     status_updated = entry.instant("status_updated", world.started, created)
-    custom = entry.take("custom_fields", dict, {})
+    closed_because = entry.take("closed_because", str)
     finding = Finding(
         id=entry.object_id("id", world.new_id()),
-        project_id=project.id,
+        project_ids=[project.id, *_linked(world, project, entry)],
         number=number,
-        alternate_id=entry.take("alternate_id", str, f"{project.code}-{number}"),
+        alternate_id=entry.take("alternate_id", str, f"{project.vulnerability_code}-{number}"),
         title=entry.take("title", str, required=True),
         priority=entry.word("priority", PRIORITIES, "Medium"),
         state=entry.word("status", STATES, "open"),
@@ -258,7 +330,9 @@ def _finding(world: World, project: Project, entry: _Map) -> Finding:
         likelihood=entry.number("likelihood_of_exploitation", 5, 1, 10),
         sla=entry.instant("sla", world.started, None),
         target_date=entry.instant("target_remediation_date", world.started, None),
-        custom_fields={str(key): str(item) for key, item in custom.items()},
+        release_date=entry.instant("release_date", world.started, None),
+        custom_fields=entry.texts("custom_fields"),
+        custom_tags=entry.texts("custom_tags"),
         text_kb=entry.size(project.text_kb),
     )
     for item in entry.maps("notes"):
@@ -267,6 +341,12 @@ def _finding(world: World, project: Project, entry: _Map) -> Finding:
         written = item.instant("created", world.started, status_updated)
         item.done()
         finding.notes.append(Note(world.new_id(), finding.id, text, note_type, written, TESTER))
+    if closed_because is not None:
+        if finding.state != "closed":
+            raise SeedError(f"{entry.place}.closed_because: the finding is {finding.state}")
+        if world.switches.closing_note != "never":
+            text = closing_note(closed_because)
+            finding.notes.append(Note(world.new_id(), finding.id, text, "PLAINTEXT", status_updated, TESTER))
     entry.done()
     if finding.id in world.findings:
         raise SeedError(f"{entry.place}.id: {finding.id} is there twice")
@@ -275,55 +355,58 @@ def _finding(world: World, project: Project, entry: _Map) -> Finding:
     return finding
 
 
+def _linked(world: World, project: Project, entry: _Map) -> list[str]:
+    """The further projects that a finding is shown in; they stand before its own in the seed."""
+    names = entry.words("linked_to")
+    for name in names:
+        if name not in world.projects or name == project.id:
+            raise SeedError(f"{entry.place}.linked_to: there is no other project {name!r} before this one")
+    return names
+
+
 def _add_finding(world: World, project: Project, entry: _Map) -> None:
     world.add_finding(_finding(world, project, entry))
 
 
-def _generate(world: World, project: Project, entry: _Map) -> None:
-    """Many findings: ``ready`` ones first, then ``closed`` ones, ``hidden`` ones (open), and the rest open."""
+def _many(project: Project, entry: _Map) -> generate.Many:
+    """How many findings are generated, and what they are like."""
     count = entry.number("count", 0, 0, _MAX_FINDINGS)
     ready = entry.number("ready", 0, 0, count)
     closed = entry.number("closed", 0, 0, count - ready)
-    hidden = entry.number("hidden", 0, 0, count - ready - closed)
-    tags, assets = entry.words("tags"), entry.words("assets")
-    size = entry.size(project.text_kb)
+    many = generate.Many(
+        count=count,
+        ready=ready,
+        closed=closed,
+        hidden=entry.number("hidden", 0, 0, count - ready - closed),
+        tags=entry.words("tags"),
+        assets=entry.words("assets"),
+        cves=entry.words("cves"),
+        custom_fields=entry.texts("custom_fields"),
+        text_kb=entry.size(project.text_kb),
+    )
     entry.done()
-    first = 1 + max((finding.number for finding in project.findings.values()), default=0)
-    prefix = f"{project.id[:8]}{project.id[-4:]}"
-    for place in range(count):
-        number = first + place
-        state = "retest" if place < ready else "closed" if place < ready + closed else "open"
-        created = project.start + datetime.timedelta(minutes=place)
-        world.add_finding(
-            Finding(
-                id=f"{prefix}{number:012x}",
-                project_id=project.id,
-                number=number,
-                alternate_id=f"{project.code}-{number}",
-                title=f"{_GENERATED_TITLES[place % len(_GENERATED_TITLES)]} ({number})",
-                priority=PRIORITIES[place % len(PRIORITIES)],
-                state=state,
-                created=created,
-                modified=created,
-                status_updated=created,
-                tags=list(tags),
-                assets=list(assets) or [f"host-{place % 50:02}.example.com"],
-                hidden=ready + closed <= place < ready + closed + hidden,
-                likelihood=1 + place % 10,
-                text_kb=size,
-            )
-        )
+    return many
 
 
-_GENERATED_TITLES = (
-    "SQL injection in the search form",
-    "Stored cross-site scripting in a comment",
-    "Missing authorization on an export",
-    "Outdated TLS configuration",
-    "Session is not ended on logout",
-    "Verbose error message",
-    "Missing rate limit on a login form",
-)
+def _add_tenant(world: World, entry: _Map) -> None:
+    """Many projects that are alike, each with findings."""
+    generate.add_tenant(
+        world,
+        generate.Tenant(
+            projects=entry.number("projects", 0, 0, _MAX_PROJECTS),
+            findings=entry.number("findings", 0, 0, _MAX_FINDINGS),
+            ready=entry.number("ready", 0, 0, _MAX_FINDINGS),
+            closed=entry.number("closed", 0, 0, _MAX_FINDINGS),
+            rounds=entry.number("rounds", 0, 0, 1000),
+            tags=entry.words("tags"),
+            assets=entry.words("assets"),
+            cves=entry.words("cves"),
+            groups=entry.words("groups"),
+            text_kb=entry.size(1),
+        ),
+        _retesting(entry),
+    )
+    entry.done()
 
 
 def _add_round(world: World, project: Project, entry: _Map) -> None:

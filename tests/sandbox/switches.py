@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What nobody knows of the service, as switches: each UNKNOWN has every possibility that a client must tolerate."""
+"""What is not known of the service, as switches: each has every possibility that a client must tolerate."""
 
 from __future__ import annotations
 
@@ -47,6 +47,8 @@ class Switch:
 
 
 _YES_NO = ("no", "yes")
+# The levels of access to a project, the lowest first.
+LEVELS = ("view", "upload", "edit")
 
 # The order is that of the life of a round: what is read, what may be asked, what it does, how it is answered.
 TABLE = tuple(
@@ -62,6 +64,44 @@ TABLE = tuple(
         ),
         ("history_empty", "list", ("list", "missing", "null"), "what a project without rounds shows as its history"),
         ("history_lag", 0, range(1001), "a new round shows only after so many further reads of the project"),
+        (
+            "list_history",
+            "full",
+            ("full", "empty", "missing"),
+            "the history of rounds in lists of projects, while GetProjectById has all of it",
+        ),
+        (
+            "counters",
+            "with_history",
+            ("with_history", "ahead"),
+            "project_retests_requested counts what the history shows, or a new round before the history shows it",
+        ),
+        ("scope_empty_ms", 0, range(600_001), "for so many milliseconds a new round shows no finding"),
+        (
+            "scope_empty_as",
+            "empty",
+            ("empty", "null", "missing"),
+            "how a round shows that there is no finding yet: [], null, or no key",
+        ),
+        (
+            "scope_fill_ms",
+            0,
+            range(600_001),
+            "from then on its findings appear one after the other within so many milliseconds, the first at once",
+        ),
+        (
+            "round_ids",
+            "kept",
+            ("kept", "new_each_read", "missing"),
+            "retesting_round_id: always the same, another at each read, or not there",
+        ),
+        ("round_id_late_ms", 0, range(600_001), "for so many milliseconds a new round shows no retesting_round_id"),
+        (
+            "old_row",
+            "right",
+            ("right", "unreadable_date", "no_number", "no_status", "null_scope"),
+            "the oldest cancelled round (or else the oldest finished one) has something wrong in its row",
+        ),
         ("round_number_type", "integer", ("integer", "string"), "JSON type of retesting_round"),
         (
             "status_case",
@@ -94,16 +134,28 @@ TABLE = tuple(
         (
             "project_link",
             "list",
-            ("list", "id"),
-            "a finding names its project in vulnerability_projects[] or in vulnerability_project_id",
+            ("list", "id", "both"),
+            "a finding names its projects in vulnerability_projects[], or one in vulnerability_project_id, _name, ...",
         ),
         ("wrapped", "yes", _YES_NO, "whether one record comes inside {project: ...} or {vulnerability: ...}"),
+        (
+            "list_notes",
+            "full",
+            ("full", "empty", "missing"),
+            "the remediation notes in lists of findings, while GetVulnerabilityById has all of them",
+        ),
         ("extra_keys", "no", _YES_NO, "unknown extra keys in every object of every answer"),
         ("nulls", "no", _YES_NO, "optional fields without content come as null"),
         # Pages and queries.
         ("count", "total", ("total", "page", "missing", "too_high"), "what count says on a page"),
         ("page_cap", 500, range(1, 501), "the service gives no more records than this, whatever limit asks for"),
         ("limit_over_500", "capped", ("capped", "refused"), "a limit above 500 is read as 500, or refused with 400"),
+        (
+            "list_order",
+            "stable",
+            ("stable", "shuffled"),
+            "whether a list has the same order at every request, or another each time, so that pages do not fit",
+        ),
         ("unknown_query", "refused", ("refused", "ignored"), "query parameters that are not documented"),
         (
             "q_support",
@@ -113,9 +165,42 @@ TABLE = tuple(
         ),
         (
             "pending_vulnerabilities",
-            "adds",
-            ("adds", "only"),
-            "pendingVulnerabilities=true adds the hidden findings, or gives only these",
+            "only",
+            ("only", "adds"),
+            "pendingVulnerabilities=true gives the hidden findings alone, or adds them",
+        ),
+        (
+            "pending_vulnerability",
+            "needed",
+            ("needed", "only", "ignored"),
+            "a hidden finding by its id needs pending=true; that shows hidden ones alone; or it changes nothing",
+        ),
+        (
+            "q_ids",
+            "objectid",
+            ("objectid", "text", "both", "in_refused"),
+            'how an id matches in q: as ObjectId("..."), as a string, as both, or as ObjectId but refused in $in',
+        ),
+        (
+            "q_group_names",
+            "group_names",
+            ("group_names", "groups_names", "both", "none"),
+            "the field of q for the names of a project's groups",
+        ),
+        ("project_name_match", "part", ("part", "exact"), "name in GetProjects: a part of the name, or all of it"),
+        (
+            "project_dates",
+            "window",
+            ("window", "created"),
+            "startDate and endDate in GetProjects: of the test, or created",
+        ),
+        ("asset_names_join", "or", ("or", "and"), "several asset_name in GetProjects: one of them, or all of them"),
+        ("asset_match", "exact", ("exact", "part"), "name in GetVulnerabilitiesByAssetName: the whole name, or a part"),
+        (
+            "cf_key_lists",
+            "accepted",
+            ("accepted", "refused"),
+            "parameters such as project_cf_key_allowlist: refused is 400",
         ),
         # What may be asked.
         (
@@ -129,6 +214,13 @@ TABLE = tuple(
             "accepted",
             ("accepted", "refused", "required"),
             "projectId in the body of CreateRemediationNote",
+        ),
+        (
+            "project_id_forms",
+            "documented",
+            ("documented", "any"),
+            "the project of a write to a finding: projectId in the body, or also project_id there, or projectId in "
+            "the query, as some clients send it",
         ),
         (
             "overlapping_requests",
@@ -170,9 +262,15 @@ TABLE = tuple(
             ("noted", "completes"),
             "completed_date in UpdateProjectRetestRound is only noted, or completes an open round",
         ),
-        ("request_access", "view", ("view", "edit"), "project access that RequestNewProjectRetest needs"),
-        ("update_round_access", "edit", ("view", "edit"), "project access that UpdateProjectRetestRound needs"),
-        ("update_vulnerability_access", "edit", ("view", "edit"), "project access that UpdateVulnerabilityById needs"),
+        ("request_access", "view", LEVELS, "project access that RequestNewProjectRetest needs"),
+        ("update_round_access", "edit", LEVELS, "project access that UpdateProjectRetestRound needs"),
+        ("update_note_access", "view", LEVELS, "project access that UpdateRemediationNote needs"),
+        (
+            "update_vulnerability_access",
+            "by_status",
+            ("by_status", *LEVELS),
+            "project access that UpdateVulnerabilityById needs; by_status: view to flag ready or not ready, else edit",
+        ),
         ("connection_close", "optional", ("optional", "required"), "a request without Connection: close gets 400"),
         # What it does.
         (
@@ -181,6 +279,20 @@ TABLE = tuple(
             ("sequential", "reused_after_cancel"),
             "whether the number of a cancelled round is given again",
         ),
+        (
+            "closing_note",
+            "always",
+            ("always", "by_people", "never"),
+            "closing a finding leaves the note 'Issue Closed: <reason>': always, only if people close it, or never",
+        ),
+        (
+            "note_form",
+            "as_sent",
+            ("as_sent", "nfc", "nfd", "nfkc", "trimmed", "crlf"),
+            "how the text of a note is kept: as it came, in a Unicode normal form, without space around, with CR LF",
+        ),
+        ("note_limit", 0, range(100_001), "a note keeps so many characters and loses the rest; 0 is no limit"),
+        ("new_findings", "shown", ("shown", "pending"), "whether a finding that people add is hidden at first"),
         ("request_changes_status", "no", ("no", "clears_ready"), "requesting a round makes its findings not ready"),
         ("cancel_changes_status", "no", ("no", "clears_ready"), "cancelling a round makes its findings not ready"),
         ("complete_changes_status", "no", ("no", "clears_ready"), "completing a round makes its findings not ready"),
@@ -195,19 +307,55 @@ TABLE = tuple(
         (
             "error_shape",
             "message",
-            ("message", "error", "detail", "text", "html", "empty"),
-            "body of an error: JSON with one of these keys, or plain text, HTML, nothing",
+            ("message", "error", "detail", "nested", "text", "html", "empty"),
+            "body of an error: JSON with one of these keys, or message inside error, or plain text, HTML, nothing",
         ),
+        (
+            "validation_shape",
+            "details",
+            ("details", "bare", "nested", "flat", "as_other_errors"),
+            "body of a 400 for what is not valid: code, message and error.details[]; the same without message; "
+            "all of it inside error; details[] beside code; or as error_shape says",
+        ),
+        ("validation_path", "list", ("list", "text"), 'path of a detail: ["body", "note"] or "body.note"'),
         ("bad_key_code", "401", ("401", "403"), "HTTP code for a missing or unknown key"),
         ("no_grant_code", "403", ("401", "403"), "HTTP code for a method or an access that the key does not have"),
+        ("refusal_text", "cause", ("cause", "plain"), "whether a 403 says what is missing, or nothing but Forbidden"),
         ("invalid_code", "400", ("400", "422"), "HTTP code for a body or a query that is not valid"),
         ("not_visible_code", "404", ("403", "404"), "HTTP code for a project that the key may not see"),
+        # What stands between a client and the service.
+        (
+            "cache_ms",
+            0,
+            range(600_001),
+            "a cache answers reads again for so many milliseconds, unless a request says Cache-Control: no-cache",
+        ),
+        (
+            "cached_reads",
+            "projects_and_lists",
+            ("projects_and_lists", "all"),
+            "what the cache keeps: GetProjectById and all lists, or every read",
+        ),
+        ("replica_lag_ms", 0, range(600_001), "reads show how things stood so many milliseconds ago"),
+        (
+            "replica_reads",
+            "all",
+            ("all", "every_second", "lists"),
+            "which reads lag: all, every second one, or lists alone",
+        ),
         # The Events API.
         (
             "event_replay",
             "inclusive",
             ("inclusive", "exclusive"),
-            "whether a replay begins with the events of that very instant, or behind it",
+            "whether a replay begins with the events of that very instant, or after it",
+        ),
+        ("event_from", "instant", ("instant", "day"), "how from is taken: as the instant, or as the start of its day"),
+        (
+            "event_order",
+            "oldest_first",
+            ("oldest_first", "newest_first"),
+            "the order in which a replay tells what was missed",
         ),
         (
             "event_timestamps",

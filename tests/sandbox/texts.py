@@ -7,7 +7,12 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import html
+import typing
+
+if typing.TYPE_CHECKING:
+    from .world import Finding
 
 # Few variants keep the memory small while neighbouring findings still differ.
 VARIANTS = 8
@@ -30,6 +35,16 @@ _TITLES = {
     "vulnerability_steps_to_reproduce": "Steps to reproduce",
     "vulnerability_remediation_recommendation": "Recommendation",
 }
+
+
+def of(finding: Finding) -> dict[str, str]:
+    """The long fields of a finding. The dict is shared: never change it."""
+    return heavy_fields(finding.text_kb, finding.number % VARIANTS)
+
+
+def digest(text: str) -> int:
+    """A number of 76 bits that stands for a text, the same in every process."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:10], "big") >> 4
 
 
 @functools.lru_cache(maxsize=256)
