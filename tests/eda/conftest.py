@@ -49,6 +49,8 @@ class Source:
         self._main = runpy.run_path(str(PLUGINS / "event_source" / (name + ".py")))["main"]
         self._args = args
         self._queue = asyncio.Queue(1)
+        self._running = asyncio.Event()
+        self._running.set()
         self.events = []
 
     async def __aenter__(self):
@@ -63,7 +65,12 @@ class Source:
 
     async def _take(self):
         while True:
+            await self._running.wait()
             self.events.append(await self._queue.get())
+
+    def pause(self):
+        """The rules take no more events."""
+        self._running.clear()
 
     async def until(self, condition, timeout=20):
         """Wait until the condition holds. Raises what the source raises."""
@@ -72,7 +79,9 @@ class Source:
             if self._tasks[0].done():
                 self._tasks[0].result()
                 raise AssertionError("the source has come to an end")
-            assert asyncio.get_running_loop().time() < end, f"waited in vain; there are {self.names()!r}"
+            assert asyncio.get_running_loop().time() < end, (
+                f"waited in vain; there are {len(self.events)}: {self.names()[-20:]!r}"
+            )
             await asyncio.sleep(0.01)
 
     async def has(self, count, timeout=20):

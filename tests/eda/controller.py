@@ -38,7 +38,7 @@ class Controller:
     def __enter__(self):
         self.launched = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self.launched))
-        self.url = "http://127.0.0.1:%d" % self._server.server_port
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever)
         self._thread.start()
         return self

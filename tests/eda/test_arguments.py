@@ -13,7 +13,7 @@ import json
 import pytest
 import yaml
 from attackforge_retest_eda import arguments
-from attackforge_retest_eda.errors import OptionsError
+from attackforge_retest_eda._errors import OptionsError
 
 from tests.eda.conftest import PLUGINS
 
@@ -28,7 +28,8 @@ def schema_of(source):
 
 
 def read(source="events", environment=None, **args):
-    return arguments.read(schema_of(source), args, environment or {})
+    kind = arguments.EventsSettings if source == "events" else arguments.RoundsSettings
+    return arguments.read(kind, schema_of(source), args, environment or {})
 
 
 def mistakes(source="events", environment=None, **args):
@@ -59,6 +60,31 @@ def test_the_environment_fills_in():
     assert (found.validate_certs, found.timeout) == (False, 2.5)
 
 
+def test_an_empty_variable_is_an_unset_one():
+    names = ("VALIDATE_CERTS", "CA_PATH", "TIMEOUT", "RETRIES", "BASE_URL", "API_KEY")
+    found = read(environment={f"ATTACKFORGE_{name}": "" for name in names}, **GOOD)
+    assert (found.validate_certs, found.ca_path, found.timeout) == (True, None, 30)
+
+
+@pytest.mark.parametrize("text, value", [("n", False), ("f", False), ("0", False), ("Y", True), ("t", True)])
+def test_a_boolean_is_read_as_the_modules_do(text, value):
+    assert read(environment={"ATTACKFORGE_VALIDATE_CERTS": text}, **GOOD).validate_certs is value
+    assert read(validate_certs=text, **GOOD).validate_certs is value
+
+
+def test_paths_are_expanded_as_the_modules_do(tmp_path, monkeypatch):
+    (tmp_path / "ca.pem").write_text("", encoding="utf-8")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for path in ("$HOME/ca.pem", "~/ca.pem"):
+        assert read(environment={"ATTACKFORGE_CA_PATH": path}, **GOOD).ca_path == str(tmp_path / "ca.pem")
+    assert read(state_file="$HOME/state", **GOOD).state_file == str(tmp_path / "state")
+
+
+def test_a_state_file_that_is_a_link_is_the_file_behind_it(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "state")
+    assert read(state_file=str(tmp_path / "link"), **GOOD).state_file == str(tmp_path / "state")
+
+
 def test_an_argument_goes_before_the_environment():
     assert read(environment={"ATTACKFORGE_TIMEOUT": "5"}, timeout=7, **GOOD).timeout == 7
 
@@ -72,7 +98,7 @@ def test_texts_and_dates_are_read_as_what_is_expected():
         **GOOD,
         **{"from": datetime.datetime(2026, 12, 1, tzinfo=datetime.timezone.utc)},
     )
-    assert found.projects == [PROJECT, PROJECT]
+    assert found.projects == [PROJECT]
     assert (found.validate_certs, found.timeout, found.state_file) == (False, 9, None)
     assert found.start == datetime.datetime(2026, 12, 1, tzinfo=datetime.timezone.utc)
 
@@ -112,8 +138,8 @@ def test_all_mistakes_are_told_at_once(tmp_path):
 def test_what_is_required_is_named_with_its_variable():
     found = mistakes("rounds")
     assert found == [
-        "base_url: is required (the environment may hold it as ATTACKFORGE_BASE_URL)",
-        "api_key: is required (the environment may hold it as ATTACKFORGE_API_KEY)",
+        "base_url: is required (it can also be set by the environment variable ATTACKFORGE_BASE_URL)",
+        "api_key: is required (it can also be set by the environment variable ATTACKFORGE_API_KEY)",
         "projects: is required",
     ]
 
@@ -122,8 +148,8 @@ def test_what_is_required_is_named_with_its_variable():
     "args, words",
     [
         ({"base_url": "https://me:secret@host"}, "user name or password"),
-        ({"base_url": "ftp://host"}, "is no URL with https://"),
-        ({"base_url": "https://host:99999"}, "is no URL"),
+        ({"base_url": "ftp://host"}, "is not a URL with https://"),
+        ({"base_url": "https://host:99999"}, "is not a URL"),
         ({"base_url": "https://host?x=1"}, "query"),
         ({"base_url": "https://host/api/ss"}, "leave it out"),
         ({"base_url": "http://192.168.1.1"}, "clear text"),
@@ -132,7 +158,7 @@ def test_what_is_required_is_named_with_its_variable():
         ({"timeout": 4000}, "timeout: 4000 is not a number of seconds above 0 and up to 3600"),
         ({"timeout": True}, "timeout: True is not a number"),
         ({"timeout": "nan"}, "timeout: "),
-        ({"events": ["Project Updated"]}, "events[0]: 'Project Updated' is no name of an event"),
+        ({"events": ["Project Updated"]}, "events[0]: 'Project Updated' is not the name of an event"),
         ({"projects": [PROJECT, 5]}, "projects[1]: 5 is not a text"),
         ({"projects": [PROJECT, "x"]}, "projects[1]: 'x' is not an id"),
         ({"state_file": "/nowhere/state"}, "folder that does not exist"),

@@ -7,14 +7,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from types import SimpleNamespace
 
 import pytest
-from attackforge_retest_eda import service
-from attackforge_retest_eda.errors import Refused
+from aiohttp import web
+from attackforge_retest_eda import client
+from attackforge_retest_eda._errors import Refused
 
 from tests.eda.conftest import Source, act
+from tests.eda.scripted_project import KEY, PROJECT, ScriptedProject
 
 TWO = ["WEBAPP-1", "WEBAPP-2"]
 
@@ -22,8 +25,8 @@ TWO = ["WEBAPP-1", "WEBAPP-2"]
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch):
     """Shorter pauses than in earnest."""
-    original = service.Backoff.__init__
-    monkeypatch.setattr(service.Backoff, "__init__", lambda self: original(self, 0.02, 0.1))
+    monkeypatch.setattr(client, "FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(client, "LONGEST_PAUSE", 0.1)
 
 
 def source(sandbox, **more):
@@ -133,9 +136,9 @@ def test_trouble_later_is_waited_out(sandbox, fault, parameters, caplog):
 @pytest.mark.parametrize(
     "fault, parameters, words",
     [
-        ("status", {"code": 401}, "not granted"),
+        ("status", {"code": 401}, "is not granted"),
         ("status", {"code": 404}, "cannot see it"),
-        ("redirect", {"url": "https://elsewhere.example.com"}, "the key must not travel"),
+        ("redirect", {"url": "https://elsewhere.example.com"}, "the key must not be sent elsewhere"),
         ("echo_key", {"code": 400}, "HTTP 400"),
     ],
 )
@@ -167,7 +170,7 @@ def test_a_refusal_after_a_restart_is_the_end_too(sandbox, tmp_path):
     asyncio.run(begin())
     sandbox.fault("status", "GetProjectById", code=403, times=-1)
     error = asyncio.run(begin_again())
-    assert isinstance(error, Refused) and "not granted" in str(error)
+    assert isinstance(error, Refused) and "is not granted" in str(error)
 
 
 def test_a_first_look_without_the_history_is_no_first_look(sandbox, caplog):
@@ -218,4 +221,128 @@ def test_a_proxy_may_be_named_as_a_host_and_a_port(monkeypatch, proxy, used):
     if proxy:
         monkeypatch.setenv("https_proxy", proxy)
     settings = SimpleNamespace(base_url="https://tenant.example", ca_path=None, validate_certs=True)
-    assert service.Service(settings)._proxy() == used
+    assert client.Client(settings)._proxy() == used
+
+
+# Answers that the sandbox does not give
+
+
+def scripted(answer, play, **args):
+    """Run a source against a scripted project. Returns the names of its events."""
+
+    async def run():
+        async with ScriptedProject(answer) as there:
+            fixed = {"base_url": there.url, "api_key": KEY, "projects": [PROJECT], "interval": 0.02}
+            async with Source("rounds", **{**fixed, **args}) as rounds:
+                await play(there, rounds)
+                return rounds.names()
+
+    return asyncio.run(run())
+
+
+def row(number, status, row_id=None):
+    return {"retesting_round": number, "retesting_round_status": status, "retesting_round_id": row_id}
+
+
+async def ten_reads(there, rounds):
+    await rounds.until(lambda: there.reads >= 10)
+
+
+def test_a_row_whose_id_appears_later_is_the_same_round():
+    def answer(read):
+        row_id = "a" * 24 if read > 4 else None
+        return [row(1, "Completed", row_id)] + ([row(2, "Requested", row_id and "b" * 24)] if read > 2 else [])
+
+    assert scripted(answer, ten_reads) == [("requested", 2)]
+
+
+def test_a_row_whose_id_is_new_at_each_read_is_the_same_round():
+    def answer(read):
+        return [row(1, "Completed", f"{read:024x}"), row(2, "Requested", f"{read + 100:024x}")][: 1 if read < 3 else 2]
+
+    assert scripted(answer, ten_reads) == [("requested", 2)]
+
+
+@pytest.mark.parametrize("restart", [False, True], ids=["once", "restart"])
+def test_a_first_read_that_is_empty_makes_no_old_round_new(restart, tmp_path):
+    counts = {"project_retests_requested": 2, "project_retests_completed": 2}
+    old = [row(1, "Completed", "a"), row(2, "Completed", "b")]
+
+    def answer(read):
+        history = [] if read <= 3 else old + ([row(3, "Requested", "c")] if read > 6 else [])
+        return {"project_id": PROJECT, "project_retesting_history": history, **(counts if read <= 6 else {})}
+
+    state = str(tmp_path / "state")
+    if restart:
+        assert scripted(lambda _read: answer(1), one_read, state_file=state) == []
+        # The address is another one after a restart of the scripted service.
+        content = json.loads((tmp_path / "state").read_text(encoding="utf-8"))
+        (tmp_path / "state").unlink()
+
+        async def play():
+            async with ScriptedProject(answer) as there:
+                (tmp_path / "state").write_text(json.dumps({**content, "base_url": there.url}), encoding="utf-8")
+                args = {"base_url": there.url, "api_key": KEY, "projects": [PROJECT], "interval": 0.02}
+                async with Source("rounds", state_file=state, **args) as rounds:
+                    await ten_reads(there, rounds)
+                    return rounds.names()
+
+        assert asyncio.run(play()) == [("requested", 3)]
+    else:
+        assert scripted(answer, ten_reads) == [("requested", 3)]
+
+
+async def one_read(there, rounds):
+    await rounds.until(lambda: there.reads >= 1)
+    await asyncio.sleep(0.1)
+
+
+def test_the_key_in_a_row_is_in_no_log_and_not_in_the_state(tmp_path, caplog):
+    def answer(read):
+        rows = [row(1, "Completed", KEY), row(2, KEY.upper(), KEY), row(3, f"x {KEY}", "c")]
+        return rows if read < 3 else [*rows, row(4, "Requested", KEY.title())]
+
+    async def play(there, rounds):
+        await ten_reads(there, rounds)
+        events.extend(rounds.events)
+
+    events = []
+    with caplog.at_level(logging.DEBUG):
+        scripted(answer, play, state_file=str(tmp_path / "state"))
+    assert [event["retest"]["round"] for event in events] == [4]
+    for text in (caplog.text, json.dumps(events), (tmp_path / "state").read_text(encoding="utf-8")):
+        assert KEY.lower() not in text.lower()
+
+
+def test_a_read_asks_for_a_fresh_answer_without_encoding_and_takes_no_other(caplog):
+    def answer(read):
+        if read == 2:
+            return web.Response(text="{}", headers={"Content-Encoding": "br"})
+        return [row(1, "Requested")]
+
+    seen = []
+
+    async def play(there, rounds):
+        await rounds.until(lambda: there.reads >= 3)
+        seen.extend(there.requests)
+
+    scripted(answer, play)
+    assert {request.headers["Accept-Encoding"] for request in seen} == {"identity"}
+    assert {request.headers["Cache-Control"] for request in seen} == {"no-cache"}
+    assert "is compressed (br)" in caplog.text
+
+
+@pytest.mark.parametrize("text, least", [("5.5", 5.5), (" 5", 5), ("5", 5), ("900", 60), ("soon", 0)])
+def test_what_retry_after_asks_for_is_read_as_the_modules_do(text, least, monkeypatch):
+    pauses = []
+
+    async def pause(_backoff, seconds):
+        pauses.append(seconds or 0)
+        await asyncio.sleep(0.02)
+
+    def answer(read):
+        return web.Response(status=429, headers={"Retry-After": text}) if read < 3 else []
+
+    monkeypatch.setattr(client.Backoff, "pause", pause)
+    scripted(answer, lambda there, rounds: rounds.until(lambda: there.reads >= 3))
+    assert pauses == [least, least]

@@ -22,7 +22,7 @@ from ansible_rulebook.validators import Validate
 
 from tests.eda import controller
 from tests.eda.conftest import ROOT
-from tests.eda.rough import MOMENTS, PROJECT, Rough
+from tests.eda.faulty_service import CUT_POINTS, PROJECT, FaultyService
 
 BIN = Path(sys.executable).parent
 RULEBOOKS = sorted((ROOT / "extensions/eda/rulebooks").glob("*.yml"))
@@ -56,7 +56,7 @@ class Rulebook:
             ANSIBLE_COLLECTIONS_PATH=str(self.folder / "collections"),
             ANSIBLE_NOCOLOR="1",
             HOME=str(self.folder),
-            PATH="{}{}{}".format(BIN, os.pathsep, os.environ["PATH"]),
+            PATH=f"{BIN}{os.pathsep}{os.environ['PATH']}",
             ANSIBLE_LOCAL_TEMP=str(self.folder / "tmp"),
             ATTACKFORGE_BASE_URL=self.sandbox.url,
             ATTACKFORGE_API_KEY=self.sandbox.key,
@@ -66,21 +66,21 @@ class Rulebook:
         return clean
 
     @contextlib.contextmanager
-    def running(self, name, *arguments, look="Events"):
+    def running(self, name, *arguments, method="Events"):
         """Have it run. Gives a Run as soon as the source has reached the sandbox."""
         self._count += 1
-        output = self.folder / ("output-%d.txt" % self._count)
+        output = self.folder / f"output-{self._count}.txt"
         command = [
             str(BIN / "ansible-rulebook"),
             "-r",
-            "attackforge.retest." + name,
+            name if name.endswith(".yml") else f"attackforge.retest.{name}",
             "-i",
             "inventory.yml",
             "-e",
             "vars.yml",
             *arguments,
         ]
-        before = len(self.sandbox.log(look))
+        before = len(self.sandbox.log(method))
         with output.open("wb") as stream:
             process = subprocess.Popen(
                 command,
@@ -92,7 +92,7 @@ class Rulebook:
             )
         run = Run(process, output)
         try:
-            run.until(lambda: len(self.sandbox.log(look)) > before)
+            run.until(lambda: len(self.sandbox.log(method)) > before)
             time.sleep(0.3)
             yield run
         finally:
@@ -162,7 +162,7 @@ def test_a_completed_round_runs_the_gate_once_and_one_that_stops_stops_nothing_e
         request_by_playbook(rulebook)
         complete(sandbox)
         run.says(GATE)
-        assert "The gate is open: round 2 is completed" in run.output
+        assert "Passed: round 2 is completed" in run.output
 
         sandbox.clear_log()
         sandbox.act("request_round", ids=["WEBAPP-3"])
@@ -171,7 +171,7 @@ def test_a_completed_round_runs_the_gate_once_and_one_that_stops_stops_nothing_e
         run.until(lambda: "failed=1" in run.output)
         sandbox.act("request_round", ids=["WEBAPP-3"])
         complete(sandbox, ["WEBAPP-3"])
-        run.until(lambda: "The gate is open: round 4 is completed" in run.output)
+        run.until(lambda: "Passed: round 4 is completed" in run.output)
         time.sleep(WHILE)
         assert len(sandbox.log("GetProjectById")) == 2
 
@@ -200,14 +200,69 @@ def one_project(sandbox):
     sandbox.reset(seed={"keys": [key], "projects": [project]})
 
 
+def many_projects(sandbox, count):
+    """Projects with an open round each, of one finding, which is closed. Returns the rounds."""
+    key = {"label": "rulebooks", "key": "rulebooks-key-4d2a81c6"}
+    projects = [
+        {
+            "id": f"{number:024x}",
+            "name": f"Shop {number}",
+            "code": f"SHOP{number}",
+            "findings": [{"title": "SQL injection", "status": "retest"}],
+        }
+        for number in range(1, count + 1)
+    ]
+    sandbox.reset(seed={"keys": [key], "projects": projects})
+    for project in projects:
+        finding = f"{project['code']}-1"
+        sandbox.act("request_round", ids=[finding], project_id=project["id"])
+        sandbox.act("close", ids=[finding])
+    return [{"project_id": project["id"], "round": 1} for project in projects]
+
+
+def shortened(folder, text, window):
+    """A rulebook with a shorter time than its five minutes."""
+    assert "5 minutes" in text
+    (folder / "rulebook.yml").write_text(text.replace("5 minutes", window), encoding="utf-8")
+    return "rulebook.yml"
+
+
+@pytest.mark.parametrize("count", [1, 500])
+def test_the_rounds_of_a_release_run_one_gate(tmp_path, sandbox, count):
+    rounds = many_projects(sandbox, count)
+    rulebook = Rulebook(tmp_path, sandbox, attackforge_eda_rounds=rounds)
+    text = (ROOT / "extensions/eda/rulebooks/gate_of_release.yml").read_text(encoding="utf-8")
+    with rulebook.running(shortened(tmp_path, text, "20 seconds")) as run:
+        for one in rounds:
+            sandbox.act("complete_round", project_id=one["project_id"])
+        run.says(GATE)
+        assert "failed=0" in run.output
+        assert ("all 500 rounds are completed" in run.output) == (count == 500)
+
+
+def test_the_guide_s_rulebook_with_a_gate_a_project_runs_one_for_each(tmp_path, sandbox):
+    first, second = (one["project_id"] for one in many_projects(sandbox, 2))
+    rulebook = Rulebook(tmp_path, sandbox)
+    [text] = [block for block in blocks_of_the_guide() if "once_within" in block]
+    with rulebook.running(shortened(tmp_path, text, "1 minute")) as run:
+        sandbox.act("complete_round", project_id=first)
+        sandbox.act("complete_round", project_id=second)
+        run.until(lambda: run.output.count(GATE) == 2)
+        sandbox.act("reopen", id="SHOP1-1")
+        sandbox.act("mark_ready", id="SHOP1-1")
+        sandbox.act("request_round", ids=["SHOP1-1"], project_id=first)
+        sandbox.act("complete_round", project_id=first)
+        run.says(GATE, 2)
+
+
 def test_polling_runs_the_gate_once(tmp_path, sandbox):
     one_project(sandbox)
     variables = {"attackforge_eda_projects": [sandbox.project_id], "attackforge_eda_interval": 0.2}
-    with Rulebook(tmp_path, sandbox, **variables).running("gate_by_polling", look="GetProjectById") as run:
+    with Rulebook(tmp_path, sandbox, **variables).running("gate_by_polling", method="GetProjectById") as run:
         sandbox.act("request_round", ids=["SHOP-1"])
         complete(sandbox, ["SHOP-1"])
         run.says(GATE)
-        assert "The gate is open" in run.output
+        assert "Passed: " in run.output
 
 
 def test_a_controller_launches_its_job_template_once(tmp_path, sandbox):
@@ -221,31 +276,32 @@ def test_a_controller_launches_its_job_template_once(tmp_path, sandbox):
             run.until(lambda: there.launched)
             time.sleep(WHILE)
     [launch] = there.launched
-    told = {name: value for name, value in launch["extra_vars"].items() if name.startswith("attackforge_")}
-    assert told == {"attackforge_retest_gate_project_id": sandbox.project_id, "attackforge_retest_gate_round": 1}
+    variables = {name: value for name, value in launch["extra_vars"].items() if name.startswith("attackforge_")}
+    assert variables == {"attackforge_retest_gate_project_id": sandbox.project_id, "attackforge_retest_gate_round": 1}
     assert sandbox.key not in json.dumps(launch)
 
 
 def test_cuts_at_every_moment_lose_nothing_and_repeat_nothing_and_the_key_is_not_told(tmp_path):
-    rough = Rough(1, len(MOMENTS))
-    rough.late = 0  # what is dated before the start is not told
+    service = FaultyService(1, len(CUT_POINTS))
+    service.late = 0  # what is dated before the start is not wanted
+    # Cuts before subscribing has worked make pauses grow, so each is followed by one after it.
+    service.cut_points = [point for pair in zip(CUT_POINTS[:6], CUT_POINTS[6:]) for point in pair]
 
     def all_is_cut():
-        rough.happen("project-retest-cancelled")
-        return rough.cuts == len(MOMENTS)
+        service.create("project-retest-cancelled")
+        return service.cuts == len(CUT_POINTS)
 
-    with rough, Rulebook(tmp_path, rough).running("cancelled", "-vv", "--print-events") as run:
+    with service, Rulebook(tmp_path, service).running("cancelled", "-vv", "--print-events") as run:
         run.until(all_is_cut)
-        rough.happen("project-retest-cancelled")
+        service.create("project-retest-cancelled")
         lines = [
-            "Retest round %d of project %s was cancelled." % (number, PROJECT)
-            for number in range(1, len(rough.books) + 1)
+            f"Retest round {number} of project {PROJECT} was cancelled." for number in range(1, len(service.events) + 1)
         ]
         run.until(lambda: lines[-1] in run.output)
         time.sleep(WHILE)
         assert [run.output.count(line) for line in lines] == [1] * len(lines), run.output
         assert "It held WEBAPP-1." in run.output
-        assert not rough.complaints
+        assert not service.violations
 
 
 def test_bad_arguments_end_it_and_all_are_told(tmp_path, sandbox):
@@ -253,7 +309,7 @@ def test_bad_arguments_end_it_and_all_are_told(tmp_path, sandbox):
     with pytest.raises(AssertionError) as error:
         with rulebook.running("gate"):
             pass
-    assert "There are 2 mistakes in the arguments, nothing was sent" in str(error.value)
+    assert "2 options are wrong. Nothing was sent" in str(error.value)
     assert sandbox.log() == []
 
 
@@ -262,10 +318,14 @@ def test_a_rulebook_is_one(path):
     Validate.rulebook(yaml.safe_load(path.read_text(encoding="utf-8")))
 
 
-def test_the_guide_shows_rulebooks_that_are_some():
+def blocks_of_the_guide():
+    """The YAML in the guide."""
     text = (ROOT / "docs/rulebooks.md").read_text(encoding="utf-8")
-    blocks = [yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)]
-    shown = [block for block in blocks if isinstance(block, list)]
+    return re.findall(r"^```yaml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def test_the_guide_shows_rulebooks_that_are_some():
+    shown = [block for block in map(yaml.safe_load, blocks_of_the_guide()) if isinstance(block, list)]
     assert shown
     for rulebook in shown:
         Validate.rulebook(rulebook)

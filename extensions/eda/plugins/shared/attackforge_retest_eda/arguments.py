@@ -2,166 +2,160 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The arguments of a source: judged by its JSON schema and by what a schema cannot say, every mistake at once."""
+# PRIVATE: for this collection alone. It can change in any release, without notice.
+
+"""The arguments of a source, parsed once: by its JSON schema, and by the parsers that the modules use as well.
+
+Every mistake is reported at once.
+"""
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import math
 import os
-import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from types import SimpleNamespace
-from urllib.parse import urlsplit
+from typing import Any, TypeVar, cast
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, ValidationError
 
-from .errors import OptionsError
-from .windows import parse_instant
+from ._connection import PARSERS, expand_path, from_environment, parse_boolean, variable_of
+from ._errors import OptionsError
+from ._windows import parse_instant
 
-API_ROOT = "/api/ss"
 ENVIRONMENT = ("base_url", "api_key", "validate_certs", "ca_path", "timeout")
-_WORDS = {**dict.fromkeys(("yes", "true", "on", "1"), True), **dict.fromkeys(("no", "false", "off", "0"), False)}
-_KINDS = {"string": "a text", "boolean": "true or false", "number": "a number", "array": "a list"}
+_TYPES = {"string": "a text", "boolean": "true or false", "number": "a number", "array": "a list"}
 
 
-def read(schema_file, args, environment=None):
-    """Read the arguments of a source. Returns them as attributes, defaults filled in; raises OptionsError."""
+@dataclass(frozen=True)
+class Settings:
+    """The arguments that both sources have. ``timeout`` is in seconds."""
+
+    base_url: str
+    api_key: str
+    validate_certs: bool
+    ca_path: str | None
+    timeout: float
+    projects: list[str]
+    events: list[str]
+    state_file: str | None
+    feedback: bool
+
+
+@dataclass(frozen=True)
+class EventsSettings(Settings):
+    """The arguments of attackforge.retest.events. ``start`` is the argument ``from``; None means now."""
+
+    heartbeat_timeout: float
+    start: datetime | None
+
+
+@dataclass(frozen=True)
+class RoundsSettings(Settings):
+    """The arguments of attackforge.retest.rounds. ``interval`` is in seconds."""
+
+    interval: float
+
+
+SettingsT = TypeVar("SettingsT", bound=Settings)
+
+
+def read(
+    kind: type[SettingsT],
+    schema_file: Path | str,
+    args: Mapping[str, Any],
+    environment: Mapping[str, str] | None = None,
+) -> SettingsT:
+    """Parse the arguments of a source. An empty argument or variable is an unset one. Raises OptionsError."""
     schema = json.loads(Path(schema_file).read_text(encoding="utf-8"))
     known = schema["properties"]
-    environment = os.environ if environment is None else environment
-    given = {name: value for name, value in args.items() if value is not None and value != ""}
-    for name in ENVIRONMENT:
-        if name not in given and environment.get(_variable(name)):
-            given[name] = environment[_variable(name)]
-    given = {**{name: about["default"] for name, about in known.items() if "default" in about}, **given}
-    given = {name: _as(known[name]["type"], value) if name in known else value for name, value in given.items()}
-    mistakes = [
-        "{}: is required{}".format(
-            name, f" (the environment may hold it as {_variable(name)})" if name in ENVIRONMENT else ""
-        )
-        for name in schema["required"]
-        if name not in given
-    ]
-    wrong = set()
-    for error in Draft202012Validator(schema).iter_errors(given):
+    values = _converted(_given(args, known, environment), known)
+    mistakes = [_missing(name) for name in schema["required"] if name not in values]
+    wrong: set[str] = set()
+    for error in Draft202012Validator(schema).iter_errors(values):
         if error.validator != "required":
-            mistakes.append(_say(error, known))
+            mistakes.append(_message(error, known))
             wrong.update(str(step) for step in list(error.absolute_path)[:1])
-    for name, judge in _JUDGES.items():
-        if name in given and name in known and name not in wrong:
+    for name in known:
+        if name in values and name in _PARSERS and name not in wrong:
             try:
-                given[name] = judge(given[name])
+                values[name] = _PARSERS[name](values[name])
             except ValueError as mistake:
                 mistakes.append(f"{name}: {mistake}")
     if mistakes:
         raise OptionsError(mistakes)
     # `from` cannot be the name of an attribute.
-    return SimpleNamespace(**{"start" if name == "from" else name: given.get(name) for name in known})
+    attributes: dict[str, Any] = {"start" if name == "from" else name: values.get(name) for name in known}
+    return kind(**attributes)
 
 
-def _variable(name):
-    return f"ATTACKFORGE_{name.upper()}"
+def _given(args: Mapping[str, Any], known: Mapping[str, Any], environment: Mapping[str, str] | None) -> dict[str, Any]:
+    given = {name: value for name, value in args.items() if value is not None and value != ""}
+    fallbacks = {name: from_environment(name, environment) for name in ENVIRONMENT if name not in given}
+    defaults = {name: about["default"] for name, about in known.items() if "default" in about}
+    return {**defaults, **{name: value for name, value in fallbacks.items() if value is not None}, **given}
 
 
-def _as(kind, value):
-    """Make of a text what is expected, where it can be read so: a variable and the environment hold texts."""
+def _converted(values: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _as(known[name]["type"], value) if name in known else value for name, value in values.items()}
+
+
+def _as(kind: str, value: Any) -> Any:
+    """Convert a text to the type that is expected, where it can be read so: variables hold texts."""
     if kind == "string" and not isinstance(value, (str, bool, list, dict, int, float)):
         return str(value)  # YAML has turned an unquoted date into an object
     if isinstance(value, float) and not math.isfinite(value):
-        return str(value)  # which is no number then
+        return str(value)  # which is not a number then
     if not isinstance(value, str):
         return value
-    if kind == "boolean":
-        return _WORDS.get(value.strip().lower(), value)
     if kind == "array":
         return [part.strip() for part in value.split(",") if part.strip()]
-    if kind == "number":
-        try:
+    try:
+        if kind == "boolean":
+            return parse_boolean(value)
+        if kind == "number":
             return float(value) if math.isfinite(float(value)) else value
-        except ValueError:
-            return value
+    except ValueError:
+        pass
     return value
 
 
-def _say(error, known):
-    path = list(error.absolute_path)
-    if error.validator == "additionalProperties":
-        unknown = sorted(set(error.instance) - set(known))
-        return "{}: there is no such argument; there are {}".format(", ".join(unknown), ", ".join(known))
-    place = "".join("[%d]" % step if isinstance(step, int) else str(step) for step in path)
-    value = "the value" if path[0] == "api_key" else repr(error.instance)
-    if error.validator == "type":
-        return f"{place}: {value} is not {_KINDS[error.validator_value]}"
-    if error.validator == "enum":
-        return "{}: {} is not one of {}".format(place, value, ", ".join(map(str, error.validator_value)))
-    if error.validator == "minItems":
+def _missing(name: str) -> str:
+    variable = f" (it can also be set by the environment variable {variable_of(name)})" if name in ENVIRONMENT else ""
+    return f"{name}: is required{variable}"
+
+
+def _message(error: ValidationError, known: Mapping[str, Any]) -> str:
+    path, rule, expected = list(error.absolute_path), str(error.validator), cast("Any", error.validator_value)
+    if rule == "additionalProperties":
+        unknown = sorted(set(cast("dict[str, Any]", error.instance)) - set(known))
+        return f"{', '.join(unknown)}: is not an argument of this source; it has {', '.join(known)}"
+    name = str(path[0])
+    place = "".join(f"[{step}]" if isinstance(step, int) else step for step in path)
+    value = "the value" if name == "api_key" else repr(error.instance)
+    if rule == "type":
+        return f"{place}: {value} is not {_TYPES[expected]}"
+    if rule == "enum":
+        return f"{place}: {value} is not one of {', '.join(map(str, expected))}"
+    if rule == "minItems":
         return f"{place}: is empty"
-    if path[0] == "projects":
+    if name == "projects":
         return f"{place}: {value} is not an id of AttackForge, which has 24 hexadecimal digits"
-    if path[0] == "events":
-        return f"{place}: {value} is no name of an event, such as project-retest-completed"
-    least, most = known[path[0]]["exclusiveMinimum"], known[path[0]]["maximum"]
+    if name == "events":
+        return f"{place}: {value} is not the name of an event, such as project-retest-completed"
+    least, most = known[name]["exclusiveMinimum"], known[name]["maximum"]
     return f"{place}: {value} is not a number of seconds above {least} and up to {most}"
 
 
-def _base_url(value):
-    example = "give it as https://tenant.attackforge.com"
-    if "@" in value:  # which must not be told
-        raise ValueError(f"holds a user name or password, which the service does not use; {example}")
-    try:
-        url = urlsplit(value.strip())
-        host, port = url.hostname, url.port
-    except ValueError as error:
-        raise ValueError(f"{value!r} is no URL ({error}); {example}") from None
-    if url.scheme not in ("https", "http") or not host or re.search(r"[\s\\]", url.netloc) or port == 0:
-        raise ValueError(f"{value!r} is no URL with https:// and a host; {example}")
-    if url.query or url.fragment:
-        raise ValueError(f"{value!r} has a query or a fragment behind the path; {example}")
-    if url.scheme == "http" and not _is_loopback(host):
-        raise ValueError(f"{value!r} would send the key in clear text; use https:// (http:// is for loopback only)")
-    path = url.path.rstrip("/")
-    if path.endswith(API_ROOT):
-        raise ValueError(f"{value!r} ends in {API_ROOT}, which is added here; leave it out")
-    return f"{url.scheme}://{url.netloc}{path}"
-
-
-def _is_loopback(host):
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _api_key(value):
-    # The value itself must not be told.
-    if value != value.strip():
-        raise ValueError("has white space or a line break at an end; take it off")
-    if not re.fullmatch(r"[\x21-\x7e]+", value):
-        raise ValueError("has a character that no key has: only printable ASCII without blanks can be sent")
-    return value
-
-
-def _ca_path(value):
-    path = os.path.expanduser(value)
-    if not os.path.exists(path):
-        raise ValueError(f"there is no file or folder {value!r} where the rulebook runs")
-    if not os.access(path, os.R_OK):
-        raise ValueError(f"{value!r} cannot be read by the user that runs the rulebook")
-    return path
-
-
-def _projects(values):
-    return [value.strip().lower() for value in values]
-
-
-def _start(value):
+def _parse_start(value: str) -> datetime | None:
     return None if value.strip().lower() == "now" else parse_instant(value)
 
 
-def _state_file(value):
-    path = os.path.abspath(os.path.expanduser(value))
+def _parse_state_file(value: str) -> str:
+    path = os.path.realpath(expand_path(value))
     if os.path.isdir(path):
         raise ValueError(f"{value!r} is a folder; name a file in it")
     folder = os.path.dirname(path)
@@ -170,11 +164,11 @@ def _state_file(value):
     return path
 
 
-_JUDGES = {
-    "base_url": _base_url,
-    "api_key": _api_key,
-    "ca_path": _ca_path,
-    "projects": _projects,
-    "from": _start,
-    "state_file": _state_file,
+_PARSERS: dict[str, Callable[[Any], Any]] = {
+    "base_url": PARSERS["base_url"],
+    "api_key": PARSERS["api_key"],
+    "ca_path": lambda value: PARSERS["ca_path"](expand_path(value)),
+    "projects": lambda values: list(dict.fromkeys(value.strip().lower() for value in values)),
+    "from": _parse_start,
+    "state_file": _parse_state_file,
 }

@@ -2,111 +2,112 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Rounds without the Events API: look at the history of the projects again and again, and tell what is new."""
+# PRIVATE: for this collection alone. It can change in any release, without notice.
+
+"""Rounds without the Events API: read the history of the projects again and again, and report what is new."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from functools import partial
+from typing import Any
 
-from .errors import Refused, SSAPIError
-from .handover import Handover
-from .happenings import NAMES, STATUSES, Step, event_of_step, news, steps_of
-from .service import Backoff, Service
-from .state import StateFile
-from .windows import present
+import aiohttp
+
+from ._errors import Refused, SSAPIError
+from ._windows import present
+from .arguments import RoundsSettings
+from .client import Backoff, Client
+from .delivery import Delivery
+from .events import JSON, NAMES, STATUSES, event_of_row
+from .history import History, Step
+from .state_file import StateFile, StateWriter
+from .tasks import MaskingLog, run_together
 
 SOURCE = "attackforge.retest.rounds"
 
-logger = logging.getLogger(SOURCE)
 
-
-async def run(queue, settings, feedback=None):
+async def run(queue: asyncio.Queue[Any], settings: RoundsSettings, feedback: asyncio.Queue[Any] | None = None) -> None:
     """Put events into ``queue`` until this is cancelled or the service refuses from the start."""
-    await _Watch(queue, settings, feedback).run()
+    await _Poller(queue, settings, feedback).run()
 
 
-class _Watch:
-    def __init__(self, queue, settings, feedback):
+class _Poller:
+    """One task a project. The projects are read one after the other, each at its own interval."""
+
+    def __init__(
+        self, queue: asyncio.Queue[Any], settings: RoundsSettings, feedback: asyncio.Queue[Any] | None
+    ) -> None:
         self._settings = settings
-        self._service = Service(settings)
+        self._log = MaskingLog(SOURCE, settings.api_key)
+        self._client = Client(settings)
         self._turn = asyncio.Lock()
-        self._handover = Handover(queue, feedback, settings.api_key)
-        self._state = StateFile(settings.state_file, SOURCE, settings.base_url)
-        self._known = {}  # {project id: set of Steps that need no telling any more}
-        self._worked = set()  # the projects that have answered since the start
+        self._delivery = Delivery(queue, feedback)
+        self._file = StateFile(settings.state_file, SOURCE, settings.base_url)
+        self._writer = StateWriter(self._file, self._state)
+        self._histories: dict[str, History] = {}
+        self._answered: set[str] = set()  # the projects that have answered since the start
 
-    async def run(self):
-        self._known = self._state.load(_of_state) or {}
-        async with self._service.session() as session:
-            watches = [asyncio.ensure_future(self._watch(session, one)) for one in self._settings.projects]
+    async def run(self) -> None:
+        self._histories = self._file.open(_of_state) or {}
+        try:
+            async with self._client.session() as session:
+                polls = [self._poll(session, project_id) for project_id in self._settings.projects]
+                await run_together(self._writer.run(), *polls)
+        finally:
             try:
-                await asyncio.gather(*watches)
+                self._writer.flush()
             finally:
-                for watch in watches:
-                    watch.cancel()
-                await asyncio.gather(*watches, return_exceptions=True)
+                self._file.close()
 
-    async def _watch(self, session, project_id):
-        backoff = Backoff()
+    async def _poll(self, session: aiohttp.ClientSession, project_id: str) -> None:
+        pauses = Backoff()
         while True:
-            async with self._turn:  # the projects are looked at one after the other
-                wait = await self._look(session, project_id)
-            if wait is None:
-                backoff.reset()
+            async with self._turn:
+                error = await self._read(session, project_id)
+            if error is None:
+                pauses.reset()
                 await asyncio.sleep(self._settings.interval)
             else:
-                await backoff.pause(wait)
+                await pauses.pause(error.retry_after)
 
-    async def _look(self, session, project_id):
-        """Look at a project. Returns None, or where that failed the seconds that the service asks to wait for."""
+    async def _read(self, session: aiohttp.ClientSession, project_id: str) -> SSAPIError | None:
+        """Read a project once and deliver what is new. Returns the error where that failed."""
         try:
-            steps = steps_of(await self._service.get_project(session, project_id))
+            project = await self._client.get_project(session, project_id)
         except SSAPIError as error:
-            # Once it has worked, a refusal may be a moment's trouble, such as a page for maintenance.
-            if isinstance(error, Refused) and project_id not in self._worked:
+            # Once it has worked, a refusal may be temporary, such as a page for maintenance.
+            if isinstance(error, Refused) and project_id not in self._answered:
                 raise
-            logger.warning("%s Trying again.", error.message)
-            return error.retry_after or 0.0
-        self._worked.add(project_id)
-        await self._tell(project_id, steps)
+            self._log.warning(f"{error.message} Trying again.")
+            return error
+        self._answered.add(project_id)
+        history = self._histories.setdefault(project_id, History())
+        news = history.read(project)
+        self._writer.changed()
+        for step, row in news:
+            await self._emit(project_id, step, row)
         return None
 
-    async def _tell(self, project_id, steps):
-        if project_id not in self._known:
-            # The first look: what is there already is no news.
-            self._known[project_id] = set(steps)
-            self._save()
+    async def _emit(self, project_id: str, step: Step, row: JSON) -> None:
+        taken = partial(self._taken, project_id, step)
+        if step.status not in NAMES:
+            self._log.warning(
+                f"Round {step.number} of project {project_id} has the status '{step.status}', which is none of "
+                f"{', '.join(STATUSES.values())}: there is no event for it."
+            )
+        elif NAMES[step.status] in self._settings.events:
+            await self._delivery.deliver(event_of_row(project_id, step.status, row, present()), taken)
             return
-        for step, row in news(self._known[project_id], steps):
-            keep = partial(self._keep, project_id, step)
-            if step.status in NAMES and NAMES[step.status] in self._settings.events:
-                await self._handover.give(event_of_step(project_id, step, row, present()), keep)
-                continue
-            if step.status not in NAMES:
-                self._warn(project_id, step)
-            keep()
+        taken()
 
-    def _keep(self, project_id, step):
-        self._known[project_id].add(step)
-        self._save()
+    def _taken(self, project_id: str, step: Step) -> None:
+        self._histories[project_id].add(step)
+        self._writer.changed()
 
-    def _warn(self, project_id, step):
-        logger.warning(
-            "Round %d of project %s has the status '%s', which is none of %s: there is no event for it.",
-            step.number,
-            project_id,
-            step.status,
-            ", ".join(STATUSES.values()),
-        )
-
-    def _save(self):
-        self._state.save({project_id: sorted(map(list, steps)) for project_id, steps in self._known.items()})
+    def _state(self) -> JSON:
+        return {project_id: history.as_state() for project_id, history in self._histories.items()}
 
 
-def _of_state(state):
-    return {
-        str(project_id): {Step(int(number), str(row_id), str(status)) for number, row_id, status in steps}
-        for project_id, steps in state.items()
-    }
+def _of_state(state: Any) -> dict[str, History]:
+    return {str(project_id): History.of_state(history) for project_id, history in state.items()}

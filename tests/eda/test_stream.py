@@ -12,10 +12,10 @@ import logging
 import random
 
 import pytest
-from attackforge_retest_eda import service, stream
-from attackforge_retest_eda.errors import AttackForgeError, Refused
+from attackforge_retest_eda import arguments, client, stream
+from attackforge_retest_eda._errors import AttackForgeError, Refused
 
-from tests.eda.conftest import HEARTBEAT, Source, act, log_of
+from tests.eda.conftest import HEARTBEAT, PLUGINS, Source, act, log_of
 from tests.sandbox.control import Sandbox
 
 TWO = ("WEBAPP-1", "WEBAPP-2")
@@ -24,8 +24,8 @@ TWO = ("WEBAPP-1", "WEBAPP-2")
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch):
     """Shorter pauses than in earnest."""
-    original = service.Backoff.__init__
-    monkeypatch.setattr(service.Backoff, "__init__", lambda self: original(self, 0.02, 0.1))
+    monkeypatch.setattr(client, "FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(client, "LONGEST_PAUSE", 0.1)
 
 
 def source(sandbox, **more):
@@ -66,8 +66,9 @@ def test_other_events_can_be_asked_for(sandbox):
             await one_round(sandbox)
             await act(sandbox, "close", id="WEBAPP-1")
             await act(sandbox, "add_note", id="WEBAPP-1", note="done")
-            await events.has(2)
-        assert [event["name"] for event in events.events] == names
+            await events.has(3)
+        # Closing leaves a note with the reason.
+        assert [event["name"] for event in events.events] == [*names, names[1]]
         assert "retest" not in events.events[0]
 
     asyncio.run(play())
@@ -120,12 +121,8 @@ def test_heartbeats_are_answered_while_the_rules_are_busy(sandbox):
 
 
 def stream_settings(sandbox, **more):
-    from attackforge_retest_eda import arguments
-
-    from tests.eda.conftest import PLUGINS
-
     args = {"base_url": sandbox.url, "api_key": sandbox.key, **more}
-    return arguments.read(PLUGINS / "event_source/schemas/events.json", args, {})
+    return arguments.read(arguments.EventsSettings, PLUGINS / "event_source/schemas/events.json", args, {})
 
 
 @pytest.mark.parametrize("replay", ["inclusive", "exclusive"])
@@ -190,11 +187,11 @@ def test_trouble_at_the_start_is_waited_out(sandbox, fault):
 
 
 REFUSALS = [
-    ("status", {"code": 401}, "not granted"),
-    ("status", {"code": 403}, "not granted"),
-    ("status", {"code": 404}, "attackforge.retest.rounds does without"),
-    ("redirect", {"url": "https://elsewhere.example.com/"}, "the key must not travel"),
-    ("redirect", {"url": "/login", "code": 307}, "the key must not travel"),
+    ("status", {"code": 401}, "is not granted"),
+    ("status", {"code": 403}, "is not granted"),
+    ("status", {"code": 404}, "attackforge.retest.rounds works without it"),
+    ("redirect", {"url": "https://elsewhere.example.com/"}, "the key must not be sent elsewhere"),
+    ("redirect", {"url": "/login", "code": 307}, "the key must not be sent elsewhere"),
     ("subscribe_error", {"message": "No."}, "does not subscribe this key .*: No"),
 ]
 
@@ -235,15 +232,15 @@ def test_a_refusal_later_is_waited_out(sandbox, kind, parameters, words, caplog)
 
 
 @pytest.mark.parametrize(
-    "grants, told", [("error", "access to project-retest-completed"), ("left_out", "left them out")]
+    "grants, words", [("error", "access to project-retest-completed"), ("left_out", "left them out")]
 )
-def test_an_event_that_is_not_granted_is_named(sandbox, grants, told):
+def test_an_event_that_is_not_granted_is_named(sandbox, grants, words):
     sandbox.switch(event_grants=grants, event_withheld="project-retest-completed")
 
     async def play():
         async with source(sandbox) as events:
             error = await events.ends()
-        assert "project-retest-completed" in str(error) and told in str(error)
+        assert "project-retest-completed" in str(error) and words in str(error)
         async with source(sandbox, events=["project-retest-requested"]) as events:
             await connected(sandbox, events, 2)
             await one_round(sandbox)
@@ -367,7 +364,7 @@ def test_with_feedback_an_event_counts_when_it_is_acknowledged(sandbox, tmp_path
             assert json.loads(state.read_text(encoding="utf-8"))["state"]["last"] is None
             feedback.put_nowait({})
             await events.has(2)
-            assert json.loads(state.read_text(encoding="utf-8"))["state"]["last"] is not None
+            await events.until(lambda: json.loads(state.read_text(encoding="utf-8"))["state"]["last"])
 
     asyncio.run(play())
 
@@ -396,7 +393,7 @@ def test_from_replays_what_was_before(sandbox):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_fifty_cuts_and_some_restarts(sandbox, seed, tmp_path):
-    """Ten random cuts each: some with nothing told, some in the middle, some while it is away, some with a restart."""
+    """Ten random cuts each: some with nothing sent, some in the middle, some while it is away, some with a restart."""
     dice = random.Random(seed)
     sandbox.switch(
         event_replay=dice.choice(["inclusive", "exclusive"]), event_timestamps=dice.choice(["as_done", "equal"])
