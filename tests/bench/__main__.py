@@ -28,8 +28,8 @@ def main():
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench",
         description=(
-            "Measure the collection beside ansible.builtin.uri. All that is compared runs in turns, against a sandbox on "
-            "this machine."
+            "Measure the collection beside ansible.builtin.uri. All that is compared runs in turns, against a sandbox "
+            "on this machine."
         ),
     )
     parser.add_argument("--quick", action="store_true", help="fewer runs: a quarter of an hour, not most of one")
@@ -42,6 +42,7 @@ def main():
         help="one or several of: " + ", ".join(cases.CASES),
     )
     parser.add_argument("--runs", type=int, help="runs of each (default 5, with --quick 3)")
+    parser.add_argument("--other", type=Path, help="the checkout of another build, which the roles are compared with")
     parser.add_argument("--svg", type=Path, help="draw the result here")
     parser.add_argument("--json", type=Path, help="write the figures here; figures of other cases in it are kept")
     options = parser.parse_args()
@@ -55,7 +56,7 @@ def main():
     )
     begun, tables = time.monotonic(), []
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, Sandbox(seed=cases.START_SEED) as sandbox:
-        lab = Lab(Path(folder), sandbox, _say)
+        lab = Lab(Path(folder), sandbox, _say, options.other)
         try:
             lab.play([])()  # so that bytecode and caches are there
             for name in options.only:
@@ -66,7 +67,9 @@ def main():
         finally:
             lab.close()
     every = [bound for table in tables for bound in table.bounds]
-    print("\n%d of %d bounds met, in %d s." % (sum(bound.met for bound in every), len(every), time.monotonic() - begun))
+    print(
+        f"\n{int(sum(bound.met for bound in every))} of {len(every)} bounds met, in {int(time.monotonic() - begun)} s."
+    )
     if options.json:
         tables = _kept(options.json, tables)
         options.json.write_text(cases.as_json(tables), encoding="utf-8")
@@ -79,40 +82,25 @@ def show(table):
     width = max(len(row.name) for row in table.rows)
     lines = [
         table.title,
-        "  %-*s  %10s %8s %10s %8s %8s %10s %4s"
-        % (width, "", "wall", "ratio", "processor", "ratio", "peak", "sandbox", "runs"),
+        f"  {'':<{width}}  {'wall':>10} {'ratio':>8} {'processor':>10} {'ratio':>8} {'peak':>8} {'sandbox':>10} runs",
     ]
     for row in table.rows:
         wall = cpu = ""
         if table.reference and row.name not in (cases.NOTHING, cases.NO_HOSTS):
             reference = table.row(table.reference)
-            wall = "%.3f" % (row.figures.wall / reference.wall)
-            cpu = "%.3f" % (row.figures.cpu / reference.cpu)
+            wall = f"{row.figures.wall / reference.wall:.3f}"
+            cpu = f"{row.figures.cpu / reference.cpu:.3f}"
         lines.append(
-            "  %-*s  %10s %8s %10s %8s %5d MB %10s %4d"
-            % (
-                width,
-                row.name,
-                _time(row.figures.wall),
-                wall,
-                _time(row.figures.cpu),
-                cpu,
-                row.figures.memory / 1e6,
-                _time(row.figures.service),
-                row.runs,
-            )
+            f"  {row.name:<{width}}  {_time(row.figures.wall):>10} {wall:>8} {_time(row.figures.cpu):>10} {cpu:>8} "
+            f"{row.figures.memory / 1e6:>5.0f} MB {_time(row.figures.service):>10} {row.runs:>4}"
         )
     for bound in table.bounds:
-        lines.append(
-            "  {}: {}: {:.3f}, at most {:g}".format(
-                "met" if bound.met else "NOT MET", bound.text, bound.value, bound.limit
-            )
-        )
+        lines.append(f"  {'met' if bound.met else 'NOT MET'}: {bound.text}: {bound.value:.3f}, at most {bound.limit:g}")
     return "\n".join(lines)
 
 
 def _time(seconds):
-    return f"{seconds:.2f} s" if abs(seconds) >= 1 else "%.1f ms" % (seconds * 1000)
+    return f"{seconds:.2f} s" if abs(seconds) >= 1 else f"{seconds * 1000:.1f} ms"
 
 
 def _kept(path, tables):
@@ -126,14 +114,11 @@ def _machine():
     ansible = subprocess.run(
         [str(BIN / "ansible-playbook"), "--version"], stdout=subprocess.PIPE, text=True, check=True
     ).stdout
-    return "%d cores, %s %s, Python %s, %s, requests %s, voluptuous %s; medians, net of a play that does nothing" % (
-        os.cpu_count(),
-        platform.system(),
-        platform.machine(),
-        platform.python_version(),
-        re.sub(r".*\[(.*)\]", r"ansible-\1", ansible.splitlines()[0]),
-        version("requests"),
-        version("voluptuous"),
+    core = re.sub(r".*\[(.*)\]", r"ansible-\1", ansible.splitlines()[0])
+    return (
+        f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}, "
+        f"{core}, requests {version('requests')}, voluptuous {version('voluptuous')}; "
+        "medians, net of a play that does nothing"
     )
 
 

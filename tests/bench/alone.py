@@ -20,8 +20,8 @@ from urllib.parse import quote, urlsplit
 
 def main():
     """Measure what the command line names."""
-    wish = json.loads(sys.argv[2])
-    work = {"exchange": _exchange, "post": _post, "client": _client}[sys.argv[1]](wish)
+    given = json.loads(sys.argv[2])
+    work = {"exchange": _exchange, "post": _post, "client": _client}[sys.argv[1]](given)
     wall, cpu = time.perf_counter(), time.process_time()
     work()
     figures = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu, "memory": _peak_memory()}
@@ -34,11 +34,11 @@ def _peak_memory():
         return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
 
 
-def _talk(wish):
+def _talk(given):
     """Make one connection. Returns a function that does one exchange and returns the answer's bytes."""
-    url = urlsplit(wish["url"])
+    url = urlsplit(given["url"])
     connection = http.client.HTTPConnection(url.hostname, url.port, timeout=300)
-    headers = {"X-SSAPI-KEY": wish["key"], "Content-Type": "application/json"}
+    headers = {"X-SSAPI-KEY": given["key"], "Content-Type": "application/json"}
 
     def talk(verb, path, body=None):
         connection.request(verb, url.path + "/api/ss" + path, body and json.dumps(body), headers)
@@ -50,44 +50,44 @@ def _talk(wish):
     return talk
 
 
-def _post(wish):
-    talk = _talk(wish)
+def _post(given):
+    talk = _talk(given)
 
     def work():
-        for _unused in range(wish["count"]):
-            talk("POST", "/project/{}/retest/request".format(wish["project"]), wish["body"])
+        for _unused in range(given["count"]):
+            talk("POST", f"/project/{given['project']}/retest/request", given["body"])
 
     return work
 
 
-def _exchange(wish):
+def _exchange(given):
     """What a whole job asks of the service, for each project, and nothing done with the answers."""
-    talk = _talk(wish)
+    talk = _talk(given)
 
     def work():
-        for project in wish["projects"]:
-            path = "/project/{}".format(project["project"])
+        for project in given["projects"]:
+            path = f"/project/{project['project']}"
             query = json.dumps({"id": {"$in": project["wanted"]}}, separators=(",", ":"))
             talk("GET", path)
-            if not wish.get("rerun"):
+            if not given.get("rerun"):
                 talk("GET", f"{path}/vulnerabilities?skip=0&limit=500&q={quote(query)}")
-                talk("POST", path + "/retest/request", dict(wish["body"], vulnerability_ids=project["wanted"]))
+                talk("POST", path + "/retest/request", dict(given["body"], vulnerability_ids=project["wanted"]))
                 talk("GET", path)
 
     return work
 
 
-def _client(wish):
-    sys.path.insert(0, wish["collections"])
+def _client(given):
+    sys.path.insert(0, given["collections"])
     utils = "ansible_collections.attackforge.retest.plugins.module_utils."
-    connect = importlib.import_module(utils + "client").Client
-    run = importlib.import_module(utils + "module").run_in_process
+    connect = importlib.import_module(utils + "_client").Client
+    run = importlib.import_module(utils + "_runner").run_in_process
     module = importlib.import_module("ansible_collections.attackforge.retest.plugins.modules.attackforge_retest")
     params = {
-        "base_url": wish["url"],
-        "api_key": wish["key"],
-        "project_id": wish["project"],
-        "vulnerability_ids": wish["wanted"],
+        "base_url": given["url"],
+        "api_key": given["key"],
+        "project_id": given["project"],
+        "vulnerability_ids": given["wanted"],
         "retesting_window_start": "2030-12-01",
         "timeout": 300,
     }

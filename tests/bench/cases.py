@@ -74,8 +74,8 @@ def _seed(count, ready=10, projects=1, rounds=()):
     def project(number):
         return {
             "id": _project(number),
-            "name": "Project %d" % number,
-            "code": "P%d" % number,
+            "name": f"Project {int(number)}",
+            "code": f"P{int(number)}",
             "generate": {"count": count, "ready": ready, "text_kb": TEXT},
             "rounds": list(rounds),
         }
@@ -84,7 +84,7 @@ def _seed(count, ready=10, projects=1, rounds=()):
 
 
 def _project(number):
-    return "%024x" % (int(PROJECT, 16) + number)
+    return f"{int(PROJECT, 16) + number:024x}"
 
 
 START_SEED = _seed(10)
@@ -112,7 +112,7 @@ def post(lab, runs, quick):
         for kind, written in (("tasks", work.times), ("items", work.looped)):
             for count in (1, many):
                 run = lab.play(written(tasks, count), **known, **more)
-                variants.append(Variant("%d %s: %s" % (count, kind, way), run, 0 if way == DEBUG else count))
+                variants.append(Variant(f"{int(count)} {kind}: {way}", run, 0 if way == DEBUG else count))
     body = dict(BODY, vulnerability_ids=wanted)
     variants.append(Variant(BARE, lab.alone("post", project=PROJECT, body=body, count=many), many))
     samples = lab.in_turns(variants, runs, lambda: lab.sandbox.reset(seed=START_SEED))
@@ -123,7 +123,7 @@ def post(lab, runs, quick):
     ):
         rows = []
         for way in ways:
-            pairs = zip(samples["%d %s: %s" % (many, kind, way)], samples[f"1 {kind}: {way}"])
+            pairs = zip(samples[f"{int(many)} {kind}: {way}"], samples[f"1 {kind}: {way}"])
             rows.append(Row(way, medians([more.less(one).per(many - 1) for more, one in pairs]), runs))
         rows.append(Row(BARE, medians(samples[BARE]).per(many), runs))
         table = Table("post-" + kind, title, rows, URI)
@@ -154,7 +154,7 @@ def _job(lab, count, runs, slow_runs):
     ]
     seed = _seed(count)
     samples = lab.in_turns(variants, runs, lambda: lab.sandbox.reset(seed=seed))
-    table = _net("job-%d" % count, f"The whole job in a project of {_number(count)} findings", samples, URI_ALL)
+    table = _net(f"job-{int(count)}", f"The whole job in a project of {_number(count)} findings", samples, URI_ALL)
     if count < 500:
         return table
     limit = 0.02 if count >= 10_000 else 0.1
@@ -223,7 +223,7 @@ def _many(lab, latency, runs):
         {"project": _project(number), "wanted": [_id(1, _project(number)), _id(2, _project(number))]}
         for number in range(count)
     ]
-    hosts = {"project-%d" % number: project for number, project in enumerate(projects)}
+    hosts = {f"project-{int(number)}": project for number, project in enumerate(projects)}
     loop = {"variables": {"projects": projects}}
     each = {"hosts": hosts, "forks": count}
     variants = [
@@ -241,8 +241,8 @@ def _many(lab, latency, runs):
     ]
     seed = _seed(10, ready=2, projects=count)
     samples = lab.in_turns(variants, runs, lambda: lab.sandbox.reset(seed=seed))
-    title = "50 projects, each read and requested" + (", each answer %d ms later" % latency if latency else "")
-    table = _net("many-%d" % latency, title, samples, LOOP_URI)
+    title = "50 projects, each read and requested" + (f", each answer {int(latency)} ms later" if latency else "")
+    table = _net(f"many-{int(latency)}", title, samples, LOOP_URI)
     best = HOSTS_HERE if latency else LOOP_HERE
     return table.bound(f"{best} to the loop of uri tasks", best, LOOP_URI, 0.05)
 
@@ -270,7 +270,7 @@ def growth(lab, runs, quick):
 
 
 def _seed_with_rounds(count):
-    scope = ["P0-%d" % number for number in range(11, 21)]
+    scope = [f"P0-{int(number)}" for number in range(11, 21)]
     return _seed(20, rounds=[{"status": "completed", "findings": scope, "retested": scope}] * count)
 
 
@@ -335,16 +335,56 @@ def buffering(lab, runs, quick):
                     environment["PYTHONUNBUFFERED"] = "1"
                 ways[label] = (tasks, {**more, **environment})
     variants = [
-        Variant("%d: %s" % (times, label), lab.play(work.times(tasks, times), **known, **more), times)
+        Variant(f"{int(times)}: {label}", lab.play(work.times(tasks, times), **known, **more), times)
         for label, (tasks, more) in ways.items()
         for times in (1, count)
     ]
     samples = lab.in_turns(variants, runs, lambda: lab.sandbox.reset(seed=START_SEED))
     rows = []
     for label in ways:
-        pairs = zip(samples["%d: %s" % (count, label)], samples[f"1: {label}"])
+        pairs = zip(samples[f"{int(count)}: {label}"], samples[f"1: {label}"])
         rows.append(Row(label, medians([more.less(one).per(count - 1) for more, one in pairs]), runs))
     return [Table("buffering", "What one more task costs, by environment", rows, MODULE)]
+
+
+# 7. The roles, beside another build
+
+
+THIS, OTHER = "this build", "the other build"
+
+
+def roles(lab, runs, quick):
+    """The release step and the gate, on one host and over a thousand; beside another build where one is given."""
+    step = work.role("attackforge_retest", project_id=PROJECT, vulnerability_ids=[_id(1), _id(2)], release="2026.12")
+    gate = work.role("attackforge_retest_gate", project_id=PROJECT)
+    thousand = {f"web{number}": {} for number in range(1000)}
+    tables = [
+        _roles(lab, "role-1", "The release step, on one host", step, None, 0.4, runs),
+        _roles(lab, "role-1000", "The release step, over 1,000 hosts", step, thousand, 0.04, 1 if quick else 2),
+        _roles(lab, "gate", "The gate", gate, None, 0.5, runs, completed=True),
+    ]
+    return tables
+
+
+def _roles(lab, name, title, tasks, hosts, limit, runs, completed=False):
+    builds = {THIS: lab.collections, **({OTHER: lab.other} if lab.other else {})}
+    variants = [Variant(NOTHING, lab.play(work.nothing(), hosts=hosts))]
+    variants += [
+        Variant(build, lab.play(tasks, hosts=hosts, ANSIBLE_COLLECTIONS_PATH=str(path)))
+        for build, path in builds.items()
+    ]
+    seed = _seed(10)
+
+    def prepare():
+        lab.sandbox.reset(seed=seed)
+        if completed:
+            body = dict(BODY, vulnerability_ids=[_id(1), _id(2)])
+            lab.sandbox.request("POST", f"/project/{PROJECT}/retest/request", body)
+            lab.sandbox.act("close", ids=[_id(1), _id(2)])
+            lab.sandbox.act("complete_round", round=1)
+
+    table = _net(name, title, lab.in_turns(variants, runs, prepare), OTHER if lab.other else None)
+    return table.bound("this build to the other", THIS, OTHER, limit) if lab.other else table
 
 
 def _net(name, title, samples, reference):
@@ -363,7 +403,15 @@ def _number(count):
     return f"{count:,}"
 
 
-CASES = {"post": post, "job": job, "many": many, "rerun": rerun, "growth": growth, "buffering": buffering}
+CASES = {
+    "post": post,
+    "job": job,
+    "many": many,
+    "rerun": rerun,
+    "growth": growth,
+    "buffering": buffering,
+    "roles": roles,
+}
 
 
 def as_json(tables):

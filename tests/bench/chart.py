@@ -36,7 +36,7 @@ def draw(tables):
     drawn = [table for name in _DRAWN for table in tables if table.name == name]
     parts, top = [_legend()], 46
     for table in drawn:
-        parts.append('<text class="title" x="10" y="%d">%s</text>' % (top + 18, escape(table.title)))
+        parts.append(f'<text class="title" x="10" y="{int(top + 18)}">{escape(table.title)}</text>')
         top += HEAD - 6
         for row in sorted(table.rows, key=lambda row: _KINDS.index(_kind(row.name))):
             if row.name not in _LEFT_OUT:
@@ -46,22 +46,24 @@ def draw(tables):
     grid = []
     for power in range(int(math.log10(LEAST)), int(math.log10(MOST)) + 1):
         x = _x(10.0**power)
-        grid.append('<line class="grid" x1="%d" x2="%d" y1="40" y2="%d"/>' % (x, x, top))
+        grid.append(f'<line class="grid" x1="{int(x)}" x2="{int(x)}" y1="40" y2="{int(top)}"/>')
         grid.append(
-            '<text class="faint" x="%d" y="%d" text-anchor="middle">%s</text>' % (x, top + 14, _time(10.0**power))
+            f'<text class="faint" x="{int(x)}" y="{int(top + 14)}" text-anchor="middle">{_time(10.0**power)}</text>'
         )
+    size, shown = f'width="{WIDTH}" height="{top + 24}"', "\n".join(grid + parts)
     return (
-        '<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" role="img">\n'
-        "<title>Wall time of the collection beside ansible.builtin.uri</title>\n<style>%s</style>\n%s\n</svg>\n"
-    ) % (WIDTH, top + 24, WIDTH, top + 24, _STYLE, "\n".join(grid + parts))
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 {WIDTH} {top + 24}" role="img">\n'
+        f"<title>Wall time of the collection beside ansible.builtin.uri</title>\n<style>{_STYLE}</style>\n"
+        f"{shown}\n</svg>\n"
+    )
 
 
 def _legend():
     parts = ['<text class="faint" x="10" y="20">Wall time, net of a play that does nothing; logarithmic scale</text>']
     x = WIDTH - 350
     for kind, name in _LEGEND:
-        parts.append('<rect class="%s" x="%d" y="11" width="11" height="11" rx="2"/>' % (kind, x))
-        parts.append('<text x="%d" y="21">%s</text>' % (x + 16, name))
+        parts.append(f'<rect class="{kind}" x="{int(x)}" y="11" width="11" height="11" rx="2"/>')
+        parts.append(f'<text x="{int(x + 16)}" y="21">{name}</text>')
         x += 130
     return "\n".join(parts)
 
@@ -72,22 +74,11 @@ def _kind(name):
 
 def _bar(row, top):
     end = _x(row.figures.wall)
+    width = int(max(1, end - LEFT))
     return (
-        '<text x="%d" y="%d" text-anchor="end">%s</text>'
-        '<rect class="%s" x="%d" y="%d" width="%d" height="%d" rx="2"/>'
-        '<text x="%d" y="%d">%s</text>'
-    ) % (
-        LEFT - 8,
-        top + 12,
-        escape(row.name),
-        _kind(row.name),
-        LEFT,
-        top,
-        max(1, end - LEFT),
-        BAR,
-        end + 6,
-        top + 12,
-        _time(row.figures.wall),
+        f'<text x="{LEFT - 8}" y="{int(top + 12)}" text-anchor="end">{escape(row.name)}</text>'
+        f'<rect class="{_kind(row.name)}" x="{LEFT}" y="{int(top)}" width="{width}" height="{BAR}" rx="2"/>'
+        f'<text x="{int(end + 6)}" y="{int(top + 12)}">{_time(row.figures.wall)}</text>'
     )
 
 
@@ -99,4 +90,5 @@ def _x(seconds):
 def _time(seconds):
     """Three digits, which is more than such figures are worth."""
     number, unit = (seconds, "s") if seconds >= 1 else (seconds * 1000, "ms")
-    return "%.*f %s" % (2 if number < 10 and number % 1 else 1 if number < 100 and number % 1 else 0, number, unit)
+    digits = 2 if number < 10 and number % 1 else 1 if number < 100 and number % 1 else 0
+    return f"{number:.{digits}f} {unit}"

@@ -54,16 +54,14 @@ class Variant(NamedTuple):
 class Lab:
     """A folder, a sandbox, an installed copy of the collection, and the means to run plays against them."""
 
-    def __init__(self, folder, sandbox, say):
+    def __init__(self, folder, sandbox, say, other=None):
+        """``other`` is the checkout of another build, to compare with."""
         self.folder = folder
         self.sandbox = sandbox
         self.say = say
         self.url = sandbox.url
-        self.collections = folder / "collections"
-        installed = self.collections / "ansible_collections/attackforge/retest"
-        for name in ("plugins", "meta"):  # a copy, so that it stays the same while it is measured
-            shutil.copytree(ROOT / name, installed / name, ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copy(ROOT / "galaxy.yml", installed)
+        self.collections = _install(ROOT, folder / "collections")
+        self.other = _install(other, folder / "other") if other else None
         self._relay = None
         self._count = 0
 
@@ -71,7 +69,7 @@ class Lab:
         """The sandbox's URL behind a relay that delays each answer."""
         command = [sys.executable, "-m", "tests.bench.relay", str(urlsplit(self.sandbox.url).port), str(milliseconds)]
         self._relay = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        return "http://127.0.0.1:%d" % int(self._relay.stdout.readline())
+        return f"http://127.0.0.1:{int(self._relay.stdout.readline())}"
 
     def close(self):
         """End the relay."""
@@ -111,7 +109,7 @@ class Lab:
         to lists of tasks that lie beside the playbook.
         """
         self._count += 1
-        place = self.folder / ("play-%d" % self._count)
+        place = self.folder / f"play-{self._count}"
         place.mkdir()
         facts = {"ansible_connection": connection, "ansible_python_interpreter": sys.executable}
         inventory = {"all": {"vars": facts, "hosts": hosts or {"localhost": {}}}}
@@ -124,10 +122,10 @@ class Lab:
         command = [str(BIN / "ansible-playbook"), "-i", "inventory.yml", "-f", str(forks), "play.yml"]
         return lambda: self._run(command, place, self.environment(**environment))
 
-    def alone(self, name, **wish):
+    def alone(self, name, **given):
         """Returns a function that measures a piece of work without Ansible and returns Figures."""
-        wish = dict(wish, url=self.url, key=self.sandbox.key, collections=str(self.collections))
-        command = [sys.executable, "-m", "tests.bench.alone", name, json.dumps(wish)]
+        given = dict(given, url=self.url, key=self.sandbox.key, collections=str(self.collections))
+        command = [sys.executable, "-m", "tests.bench.alone", name, json.dumps(given)]
 
         def run():
             before = self._service_time()
@@ -181,11 +179,18 @@ class Lab:
                 samples[variant.name].append(variant.run())
                 asked = self.sandbox.log("RequestNewProjectRetest")
                 if variant.requests is not None and [row["status"] for row in asked] != [200] * variant.requests:
-                    raise RuntimeError("%s: %d requests instead of %d" % (variant.name, len(asked), variant.requests))
-                self.say(
-                    "{} {}: {:.2f} s".format("%d/%d" % (turn + 1, runs), variant.name, samples[variant.name][-1].wall)
-                )
+                    raise RuntimeError(f"{variant.name}: {len(asked)} requests instead of {variant.requests}")
+                self.say(f"{turn + 1}/{runs} {variant.name}: {samples[variant.name][-1].wall:.2f} s")
         return samples
+
+
+def _install(checkout, folder):
+    """Copy a build of the collection, so that it stays the same while it is measured. Returns its search path."""
+    installed = folder / "ansible_collections/attackforge/retest"
+    for name in ("plugins", "meta", "roles"):
+        shutil.copytree(checkout / name, installed / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(checkout / "galaxy.yml", installed)
+    return folder
 
 
 def medians(samples):

@@ -10,6 +10,7 @@ It prints its own port, and ends with its standard input.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 
 
@@ -18,10 +19,8 @@ async def serve(target, delay):
 
     async def connected(reader, writer):
         to_service = await asyncio.open_connection("127.0.0.1", target)
-        try:
+        with contextlib.suppress(asyncio.CancelledError):  # the relay ends
             await asyncio.gather(_hand_on(reader, to_service[1], 0), _hand_on(to_service[0], writer, delay))
-        except asyncio.CancelledError:
-            pass  # the relay ends
 
     server = await asyncio.start_server(connected, "127.0.0.1", 0, backlog=512)
     print(server.sockets[0].getsockname()[1], flush=True)

@@ -246,3 +246,9 @@ def _post(project, wanted):
             "body": {"retesting_window_start": START, "retesting_window_end": END, "vulnerability_ids": wanted},
         }
     }
+
+
+def role(name, **variables):
+    """One of this collection's roles, with variables named without its prefix."""
+    given = {f"{name}_{variable}": value for variable, value in variables.items()}
+    return [{"ansible.builtin.import_role": {"name": f"attackforge.retest.{name}"}, "vars": given}]

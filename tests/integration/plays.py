@@ -25,9 +25,9 @@ def task(name, module, **options):
     return {"name": name, "attackforge.retest.attackforge_" + module: options, "ignore_errors": True}
 
 
-def steer(name, **wishes):
+def steer(name, **steps):
     """A task that steers the sandbox, or looks at its books; see plugins/action/sandbox.py."""
-    return {"name": name, "sandbox": wishes}
+    return {"name": name, "sandbox": steps}
 
 
 class Run:
@@ -127,7 +127,7 @@ class Plays:
         if isinstance(play, list) and not any("hosts" in part for part in play):
             play = [{"hosts": "localhost", "gather_facts": False, "tasks": play}]
         self._count += 1
-        path = self.folder / ("play-%d.yml" % self._count)
+        path = self.folder / (f"play-{int(self._count)}.yml")
         path.write_text(play if isinstance(play, str) else yaml.safe_dump(play, sort_keys=False), encoding="utf-8")
         return path
 
@@ -141,11 +141,13 @@ class Plays:
         hosts=("localhost",),
         environment=None,
         inventory=None,
+        start_new_session=False,
     ):
-        """Start an ansible-playbook. Returns a function that waits for it and returns its Run."""
+        """Start an ansible-playbook. Returns a function that waits for it and returns its Run; it has the
+        ``process``."""
         path = play if isinstance(play, str) and "\n" not in play else self.write(play)
         self._count += 1
-        results = self.folder / ("results-%d.jsonl" % self._count)
+        results = self.folder / (f"results-{int(self._count)}.jsonl")
         command = [str(BIN / "ansible-playbook"), "-i", str(inventory or self.inventory(hosts)), str(path), *arguments]
         command += ["--check"] * check + ["--diff"] * diff
         if variables:
@@ -158,6 +160,7 @@ class Plays:
             stderr=subprocess.STDOUT,
             text=True,
             env=self.environment(RESULTS_FILE=results, **(environment or {})),
+            start_new_session=start_new_session,
         )
 
         def wait(timeout=600):  # the end of what hangs; the longest plays take a minute
@@ -169,11 +172,36 @@ class Plays:
             lines = results.read_text(encoding="utf-8").splitlines() if results.exists() else []
             return Run(process.returncode, output, [json.loads(line) for line in lines])
 
+        wait.process = process
         return wait
 
     def run(self, play, *arguments, **more):
         """Run a playbook to its end. Returns a Run."""
         return self.start(play, *arguments, **more)()
+
+    def both(self, tasks, *arguments, **more):
+        """Run tasks (a list, or their text) in the controller's own process, then as modules, in one playbook.
+
+        They may fail. The sandbox is as new for each. Returns {mode: Run}.
+        """
+        if isinstance(tasks, str):
+            (self.folder / "both.tasks.yml").write_text(tasks, encoding="utf-8")
+            tasks = [{"ansible.builtin.import_tasks": "both.tasks.yml"}]
+        facts = {"ansible_python_interpreter": TARGET_PYTHON}
+        hosts = {
+            "process": {"ansible_connection": "local", **facts},
+            "module": {"ansible_connection": "elsewhere", **facts},
+        }
+        inventory = self.folder / "both.yml"
+        inventory.write_text(yaml.safe_dump({"all": {"hosts": hosts}}), encoding="utf-8")
+        begin = [steer("begin", reset=True)] if self.sandbox is not None else []
+        play = {"hosts": "process:module", "serial": 1, "gather_facts": False, "tasks": begin + tasks}
+        run = self.run([play], *arguments, inventory=inventory, **more)
+        assert {line.get("host") for line in run.lines} >= set(hosts), run.output
+        return {
+            mode: Run(run.rc, run.output, [line for line in run.lines if line.get("host") in (None, mode)])
+            for mode in hosts
+        }
 
     def ok(self, play, *arguments, **more):
         """Run a playbook that has to succeed. Returns a Run."""

@@ -11,6 +11,7 @@ import json
 import re
 import socket
 import threading
+from datetime import date
 from urllib.parse import urlsplit
 
 import pytest
@@ -50,6 +51,40 @@ TASKS = {
         }
     },
     "an option and its alias": request(window_start="2030-12-01"),
+    "an option and its alias that differ": request(window_start="2030-12-24"),
+    "an option before the alias in module_defaults": {
+        **request(retesting_window_start="2030-12-02", on_window_change="fail"),
+        "module_defaults": {RETEST: {"window_start": "2030-12-01", "project": "0" * 24}},
+    },
+    "an alias before the option in module_defaults": {
+        RETEST: {"project": PROJECT, "vulnerability_ids": [FIRST], "window_start": "2030-12-01", "window_end": "+1w"},
+        "module_defaults": {
+            "group/attackforge.retest.attackforge": {"project_id": "0" * 24, "retesting_window_start": "2031-01-01"}
+        },
+    },
+    "an alias in module_defaults": {
+        RETEST: {"vulnerability_ids": [FIRST], "retesting_window_start": "2030-12-01"},
+        "module_defaults": {RETEST: {"project": "webapp", "window_end": "2030-12-07T22:00:00Z"}},
+    },
+    "a number for a text": request(release=2026.10, mark_ready=True),
+    "true for a text": request(remediation_note=True, mark_ready=True),
+    "a date for a text": request(release=date(2026, 12, 1), mark_ready=True),
+    "numbers for texts of a list": {FINDINGS: {"project_id": PROJECT, "tags": [2026.10, "x"]}},
+    "a number for a text in select": {
+        RETEST: {"project_id": PROJECT, "select": {"tags": [2026.10]}, "window_start": "now"}
+    },
+    "a number from a variable": request(release="{{ a_number }}", mark_ready=True),
+    "an id of digits alone": request(vulnerability_ids=[111111111111111111111111]),
+    "a release": {
+        RETEST: {
+            "project": "Customer Portal",
+            "select": {"alternate_ids": ["WEBAPP-6", "WEBAPP-1"]},
+            "release": "2026.10",
+            "mark_ready": True,
+            "window_start": "2030-12-01",
+        },
+        "diff": True,
+    },
     "a list as a text": request(vulnerability_ids=f"{FIRST},{SECOND}"),
     "a number as a text": request(timeout="20", retries="1"),
     "a loop": {**request(vulnerability_ids=["{{ item }}"]), "loop": [FIRST, SECOND]},
@@ -88,27 +123,11 @@ TASKS = {
 }
 
 
-@pytest.fixture(name="both")
-def fixture_both(tmp_path, sandbox):
-    """Run a list of tasks in each mode, each time against a sandbox at its start. Returns two Runs."""
-
-    def run(tasks, *arguments, **more):
-        runs = []
-        for mode in ("process", "module"):
-            sandbox.reset()
-            folder = tmp_path / mode
-            folder.mkdir()
-            runs.append(Plays(folder, sandbox, mode).run(tasks, *arguments, **more))
-        return runs
-
-    return run
-
-
 @contextlib.contextmanager
 def silence():
     """A server that takes connections and says nothing. Gives its URL."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        yield "http://127.0.0.1:%d" % server.getsockname()[1]
+        yield f"http://127.0.0.1:{int(server.getsockname()[1])}"
 
 
 class Relay:
@@ -117,7 +136,7 @@ class Relay:
     def __init__(self, url):
         self._target = (urlsplit(url).hostname, urlsplit(url).port)
         self._server = socket.create_server(("127.0.0.1", 0))
-        self.url = "http://127.0.0.1:%d" % self._server.getsockname()[1]
+        self.url = f"http://127.0.0.1:{int(self._server.getsockname()[1])}"
         self.connections = 0
 
     def __enter__(self):
@@ -145,17 +164,38 @@ class Relay:
 
 
 def normalised(result):
-    """Without what must differ: the sandbox's own moments, which are counted from its start, and the name that Ansible
-    gives to a text when it has the wrong type."""
+    """Without what must differ: the sandbox's own moments, which are counted from its start and begin the ids that it
+    gives, and the name that Ansible gives to a text when it has the wrong type."""
     text = json.dumps(result, sort_keys=True)
     text = text.replace("ansible.module_utils._internal._datatag._AnsibleTaggedStr", "str")
+    text = re.sub(r'"6[0-9a-f]{7}(?=5a4db0c5[0-9a-f]{8}")', '"an id ', text)
     return json.loads(re.sub(r"202[0-9]-[0-9]{2}-[0-9]{2}T[0-9:.]+Z", "a moment", text))
 
 
-def test_each_case_comes_to_the_same_result(both):
+TEXTS = (
+    "a number for a text",
+    "true for a text",
+    "numbers for texts of a list",
+    "a number for a text in select",
+    "a number from a variable",
+)
+OUTCOMES = {
+    **dict.fromkeys((*TEXTS, "a date for a text", "an option and its alias that differ"), "failed"),
+    "an option and its alias": "ok",
+    "an option before the alias in module_defaults": "failed",  # by on_window_change: the option counts
+    "an alias before the option in module_defaults": "ok",
+    "an alias in module_defaults": "ok",
+    "a release": "changed",
+}
+
+
+def test_each_case_comes_to_the_same_result(plays):
     tasks = [{"name": name, **task, "ignore_errors": True} for name, task in TASKS.items()]
-    process, module = both(tasks, "-vvv")
-    assert process.rc == module.rc == 0, process.output + module.output
+    process, module = plays.both(tasks, "-vvv", variables={"a_number": 2026.10}).values()
+    assert process.rc == 0, process.output
+    assert {name: process.outcome(name) for name in OUTCOMES} == OUTCOMES
+    for name, option in {**dict.fromkeys(TEXTS, "not a text"), "an option and its alias that differ": "twice"}.items():
+        assert option in process.result(name)["msg"] and "Nothing was sent" in process.result(name)["msg"], name
     for name in TASKS:
         assert [line["kind"] for line in process.lines if line.get("task") == name] == [
             line["kind"] for line in module.lines if line.get("task") == name
@@ -176,30 +216,32 @@ def test_the_hosts_of_a_play_take_turns_where_they_ask_for_the_same(plays, sandb
                 "tasks": [{"name": "task", **request(), "delegate_to": "localhost"}],
             }
         ],
-        hosts=["web%d" % number for number in range(1, 6)],
+        hosts=[f"web{int(number)}" for number in range(1, 6)],
     )
     assert [row["method"] for row in sandbox.log()].count("RequestNewProjectRetest") == 1
     assert sorted(result["changed"] for result in run.results("task")) == [False] * 4 + [True]
 
 
 @pytest.mark.parametrize("setting", ["true", "false"])
-def test_the_options_are_told_again_where_ansible_is_set_to_do_so(both, setting):
+def test_the_options_are_told_again_where_ansible_is_set_to_do_so(plays, setting):
     """Before ansible-core 2.21 nothing could be set."""
-    runs = both([{"name": "task", **request()}], "-vvv", environment={"ANSIBLE_INJECT_INVOCATION": setting})
-    told = {"invocation" in run.result("task") for run in runs}
+    runs = plays.both([{"name": "task", **request()}], "-vvv", environment={"ANSIBLE_INJECT_INVOCATION": setting})
+    told = {"invocation" in run.result("task") for run in runs.values()}
     assert told == {setting == "true" or tuple(map(int, core.split(".")[:2])) < (2, 21)}
 
 
-def test_a_task_that_takes_too_long_is_ended_by_ansible(both):
-    tasks = [{"name": "slow", INFO: {"project_id": PROJECT, "base_url": "{{ slow }}"}, "timeout": 2}]
+def test_a_task_that_takes_too_long_is_ended_by_ansible(plays):
+    tasks = [
+        {"name": "slow", INFO: {"project_id": PROJECT, "base_url": "{{ slow }}"}, "timeout": 2, "ignore_errors": True}
+    ]
     with silence() as slow:
-        process, module = both(tasks, variables={"slow": slow})
-    assert process.rc == module.rc == 2
+        process, module = plays.both(tasks, variables={"slow": slow}).values()
+    assert process.outcome("slow") == module.outcome("slow") == "failed"
     assert process.result("slow")["msg"] == module.result("slow")["msg"]
     assert re.search("in the expected time frame|Timed out after", process.result("slow")["msg"])
 
 
-def test_async_runs_in_the_background(both):
+def test_async_runs_in_the_background(plays):
     tasks = [
         {"name": "start", INFO: {"project_id": PROJECT}, "async": 60, "poll": 0, "register": "job"},
         {
@@ -212,9 +254,8 @@ def test_async_runs_in_the_background(both):
         },
         {"name": "start and wait", INFO: {"project_id": PROJECT}, "async": 60, "poll": 1},
     ]
-    process, module = both(tasks)
-    assert process.rc == module.rc == 0, process.output + module.output
-    for run in (process, module):
+    for run in plays.both(tasks).values():
+        assert run.rc == 0, run.output
         assert run.result("start")["started"] and run.result("wait")["rounds"] == run.result("start and wait")["rounds"]
 
 

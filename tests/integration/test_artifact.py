@@ -125,7 +125,7 @@ def test_its_modules_are_documented(path):
         )
         assert f"attackforge.retest.{module}" in text.splitlines()[0]
         assert str(path) in text, "this is the documentation of another copy"
-        assert "= project_id" in text
+        assert "attackforge.retest.attackforge" in text.partition("EXAMPLES")[2], "the examples are missing"
 
 
 def test_its_roles_are_documented(path):

@@ -4,9 +4,9 @@
 
 """Every example of the documentation holds: the README's, the guides', and those of each module.
 
-On a page, playbooks and commands are run in their order against the sandbox. Fragments are judged by what they are for:
-variables by the specs of the roles, rulebooks by the schemas of the event sources. A block that nothing here knows how
-to hold fails. A comment right before a block says more of it:
+On a page, playbooks and commands are run in their order against the sandbox. Fragments are checked by what they are
+for: variables by the specs of the roles, rulebooks by the schemas of the event sources. A block that nothing here knows
+how to hold fails. A comment right before a block says more of it:
 
     <!-- before: ... -->    what people did before it
     <!-- file: NAME -->     the block is saved so, and a command on the page uses it
@@ -28,28 +28,56 @@ import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from jsonschema import Draft202012Validator
 
-from tests.integration.plays import BIN, ROOT
+from tests.integration.calls import Calls
+from tests.integration.plays import BIN, ROOT, steer, task
 from tests.pages import PAGES, blocks_of
 
 MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
 SOURCES = ROOT / "extensions/eda/plugins/event_source/schemas"
 RULEBOOKS = ROOT / "extensions/eda/rulebooks"
+PROJECT = "66333e1d110ab5acf8a4354e"
 HOSTS = ("localhost", "web1", "web2")
 VARIABLES = {"release_day": "2030-12-01"}
 SANDBOX = "http://127.0.0.1:8765"  # where the pages say that it is
 PLUGINS = "ansible_collections.attackforge.retest.plugins."
 
 
-def all_is_closed(sandbox):
-    books = sandbox.books()
+def all_is_closed(sandbox, project_id=PROJECT):
+    books = sandbox.books(project_id)
     newest = books["rounds"][-1]
     sandbox.act("close", ids=newest["scope"])
     if newest["number"] in books["open_rounds"]:
-        sandbox.act("complete_round", round=newest["number"])
+        sandbox.act("complete_round", round=newest["number"], project_id=project_id)
 
 
-BEFORE = {"the testers close everything and complete the round": all_is_closed}
-BEFORE_MODULE = {"attackforge_retest_info": lambda sandbox: sandbox.act("close", id="WEBAPP-10")}
+def all_is_closed_everywhere(sandbox):
+    for project_id, books in sandbox.all_books()["projects"].items():
+        if books["open_rounds"]:
+            all_is_closed(sandbox, project_id)
+
+
+def a_shop_on_this_host(sandbox):
+    """A project for the example of a release; a tester closes what it requests, and completes the round."""
+    finding = {"title": "CVE-2026-12345 in the web server", "assets": ["localhost"]}
+    shop = {"id": PROJECT, "name": "Shop", "code": "SHOP", "groups": ["Web shops"], "findings": [finding]}
+    sandbox.reset(seed={"groups": [{"name": "Web shops"}], "projects": [shop]})
+    sandbox.act("close", id="SHOP-1", after="RequestNewProjectRetest")
+    sandbox.act("complete_round", after="RequestNewProjectRetest")
+
+
+BEFORE = {
+    "the testers close everything and complete the round": all_is_closed,
+    "the testers close everything and complete the rounds": all_is_closed_everywhere,
+}
+BEFORE_MODULE = {
+    "attackforge_retest_info": lambda sandbox: sandbox.act("close", id="WEBAPP-10"),
+    "attackforge_release": a_shop_on_this_host,
+}
+INSTEAD_OF_TEMPLATES = {"attackforge_release": {"select": {"assets": ["localhost"], "cves": ["CVE-2026-12345"]}}}
+# What has, by the documentation, also what another module returns.
+RETURNS_ALSO = {"attackforge_release": {"projects": "attackforge_retest"}}
+# What people do between two examples, by the module and the number of the second.
+BETWEEN = {"attackforge_retest": (1, steer("people", act=[{"do": "cancel_round"}]))}
 
 
 class Page:
@@ -63,7 +91,7 @@ class Page:
         self.output = ""
 
     def hold(self, block):
-        """Run a block, or judge it. Fails where that shows a mistake, or where it is not known how to."""
+        """Run a block, or check it. Fails where that shows a mistake, or where it is not known how to."""
         if "before" in block.notes:
             BEFORE[block.notes["before"]](self.sandbox)
         if "file" in block.notes:
@@ -86,14 +114,14 @@ class Page:
     def hold_quotation(block):
         there = [line.strip() for line in (ROOT / block.notes["from"]).read_text(encoding="utf-8").splitlines()]
         for line in filter(None, map(str.strip, block.text.splitlines())):
-            assert line in ("...", "# ...") or line in there, "{} does not hold: {}".format(block.notes["from"], line)
+            assert line in ("...", "# ...") or line in there, f"{block.notes['from']} does not hold: {line}"
 
     def hold_yaml(self, block):
         document = yaml.safe_load(block.text)
         if isinstance(document, dict):
-            assert judge_variables(document) == []
+            assert mistakes_in_variables(document) == []
         elif any("sources" in ruleset for ruleset in document):
-            assert [mistake for ruleset in document for mistake in judge_ruleset(ruleset)] == []
+            assert [mistake for ruleset in document for mistake in mistakes_in_ruleset(ruleset)] == []
         elif "file" not in block.notes:  # otherwise a command runs it
             self.plays.ok(block.text, variables=dict(VARIABLES, attackforge_url=self.sandbox.url), hosts=HOSTS)
 
@@ -124,7 +152,7 @@ class Page:
 
     def run(self, line, _words):
         environment = self.plays.environment(RESULTS_FILE=self.plays.folder / "commands.jsonl")
-        environment["PATH"] = "{}:{}".format(BIN, environment["PATH"])
+        environment["PATH"] = f"{BIN}:{environment['PATH']}"
         done = subprocess.run(
             ["bash", "-ec", self.assigned + line],
             cwd=self.plays.folder,
@@ -170,6 +198,7 @@ class Page:
                 # What awx.awx and ansible-rulebook read.
                 "CONTROLLER_HOST": ("https://awx.example.com",),
                 "CONTROLLER_OAUTH_TOKEN": ("...",),
+                "ANSIBLE_GALAXY_SERVER_HUB_TOKEN": ("...",),
                 "EDA_CONTROLLER_URL": ("https://awx.example.com",),
                 "EDA_CONTROLLER_TOKEN": ("...",),
             }[name]
@@ -189,6 +218,10 @@ class Page:
         name = words[words.index("-r") + 1].removeprefix("attackforge.retest.")
         assert (RULEBOOKS / (name + ".yml")).is_file()
 
+    def pip(self, _line, words):
+        pinned = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").glob("requirements*.txt"))
+        assert words[0] == "install" and all(f"\n{word}==" in pinned for word in words[1:])
+
     def image(self, _line, words):
         # What it builds is held by test_execution_environment.py.
         assert words[0] == "push" or (ROOT / words[words.index("-f") + 1]).is_file()
@@ -203,27 +236,29 @@ class Page:
         "ansible-rulebook": rulebook,
         "ansible-builder": image,
         "podman": image,
+        "pip": pip,
     }
 
 
-def judge_variables(variables):
+def mistakes_in_variables(variables):
     """The mistakes in variables of a role or of a rulebook."""
     options, rulebooks = {}, "".join(path.read_text(encoding="utf-8") for path in RULEBOOKS.glob("*.yml"))
     for path in (ROOT / "roles").glob("*/meta/argument_specs.yml"):
-        options.update(yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"]["main"]["options"])
+        for entry_point in yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"].values():
+            options.update(entry_point["options"])
     known = {name: value for name, value in variables.items() if name in options}
-    mistakes = judge({name: dict(options[name], required=False) for name in known}, known)
+    mistakes = mistakes_in({name: dict(options[name], required=False) for name in known}, known)
     info = importlib.import_module(PLUGINS + "modules.attackforge_vulnerability_info")
-    mistakes += judge(dict(info.OPERATION.spec, project_id={}), known.get("attackforge_retest_select", {}))
+    mistakes += mistakes_in(dict(info.OPERATION.spec, project_id={}), known.get("attackforge_retest_select", {}))
     return mistakes + [name for name in set(variables) - set(known) if not re.search(rf"\b{name}\b", rulebooks)]
 
 
-def judge(spec, values):
+def mistakes_in(spec, values):
     plain = {name: value for name, value in values.items() if "{{" not in str(value)}
     return ArgumentSpecValidator(spec).validate(plain).error_messages
 
 
-def judge_ruleset(ruleset):
+def mistakes_in_ruleset(ruleset):
     """The mistakes in a ruleset's sources, and the playbooks that its rules name and that are not there."""
     for source in ruleset["sources"]:
         ((name, arguments),) = ((key, value) for key, value in source.items() if key != "name")
@@ -235,7 +270,7 @@ def judge_ruleset(ruleset):
         playbook = rule["action"]["run_playbook"]
         if not (ROOT / "playbooks" / (playbook["name"].removeprefix("attackforge.retest.") + ".yml")).is_file():
             yield playbook["name"]
-        yield from judge_variables(playbook["extra_vars"])
+        yield from mistakes_in_variables(playbook["extra_vars"])
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -250,20 +285,27 @@ def test_each_block_of_a_page_holds(page, plays, sandbox):
 def test_the_examples_of_a_module_run(module, plays, sandbox):
     source = importlib.import_module(PLUGINS + "modules." + module)
     BEFORE_MODULE.get(module, lambda sandbox: None)(sandbox)
-    plays.ok(yaml.safe_load(source.EXAMPLES), variables=dict(VARIABLES, attackforge_url=sandbox.url))
+    tasks = yaml.safe_load(source.EXAMPLES)
+    if module in BETWEEN:
+        tasks.insert(*BETWEEN[module])
+    plays.ok(tasks, variables=dict(VARIABLES, attackforge_url=sandbox.url))
 
 
+@pytest.mark.parametrize("mode", ["process", "module"])
 @pytest.mark.parametrize("module", MODULES)
-def test_a_module_returns_what_it_documents(module, anywhere, sandbox):
+def test_a_module_returns_what_it_documents(module, mode, sandbox):
     """Every key that is returned is documented, and every key that is documented as returned on success is returned."""
     source = importlib.import_module(PLUGINS + "modules." + module)
     BEFORE_MODULE.get(module, lambda sandbox: None)(sandbox)
-    example = next(task for task in yaml.safe_load(source.EXAMPLES) if "attackforge.retest." + module in task)
-    task = dict(example, name="task")
-    returned = anywhere.ok([task]).result("task")
+    examples = (one.get("attackforge.retest." + module) for one in yaml.safe_load(source.EXAMPLES))
+    options = {**next(filter(None, examples)), **INSTEAD_OF_TEMPLATES.get(module, {})}
+    returned = Calls(sandbox, mode).ok([task("task", module.removeprefix("attackforge_"), **options)]).result("task")
+    assert not returned.get("failed"), returned["msg"]
     documented = yaml.safe_load(source.RETURN)
-    assert set(returned) - {"changed", "failed", "invocation", "warnings"} <= set(documented)
-    assert {key for key, value in documented.items() if value["returned"].startswith("success")} <= set(returned)
+    for key, other in RETURNS_ALSO.get(module, {}).items():
+        documented[key]["contains"] |= yaml.safe_load(importlib.import_module(PLUGINS + "modules." + other).RETURN)
+    assert set(returned) - {"changed", "failed", "invocation", "warnings", "diff"} <= set(documented)
+    assert {key for key, value in documented.items() if value["returned"] == "success"} <= set(returned)
     for key, value in documented.items():
         if key in returned:
             check_documented(returned[key], value)
@@ -274,8 +316,8 @@ def check_documented(returned, documented):
     assert returned is None or isinstance(returned, kind)
     for part in returned if isinstance(returned, list) else [returned]:
         if isinstance(part, dict) and "contains" in documented:
-            assert set(part) <= set(documented["contains"])
+            assert set(part) - {"warnings", "diff"} <= set(documented["contains"])
             always = {key for key, value in documented["contains"].items() if value["returned"] == "always"}
             assert always <= set(part)
-            for key in part:
+            for key in set(part) & set(documented["contains"]):
                 check_documented(part[key], documented["contains"][key])

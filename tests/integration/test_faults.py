@@ -6,12 +6,10 @@
 
 from __future__ import annotations
 
-import contextlib
-
 import pytest
 
-from tests.integration.plays import Plays, steer, task
-from tests.sandbox.control import Sandbox
+from tests.integration.calls import at_once
+from tests.integration.plays import steer, task
 
 PROJECT = "66333e1d110ab5acf8a4354e"
 READY = ["6639508f50523053f459d29f", "6639508f50523053f459d2a0"]
@@ -142,17 +140,9 @@ def read_tasks():
 
 
 @pytest.fixture(scope="module", name="runs")
-def fixture_runs(tmp_path_factory):
-    """Three plays at the same time, each with a sandbox of its own, because most of their time is waiting."""
-    with contextlib.ExitStack() as stack:
-        waits = [
-            Plays(tmp_path_factory.mktemp("faults"), stack.enter_context(Sandbox())).start(list(tasks()))
-            for tasks in (request_tasks, cancel_tasks, read_tasks)
-        ]
-        runs = [wait(300) for wait in waits]
-    for run in runs:
-        assert run.rc == 0, run.output
-    return runs
+def fixture_runs():
+    """At the same time, because most of the time is waiting."""
+    return list(at_once([list(tasks()) for tasks in (request_tasks, cancel_tasks, read_tasks)]))
 
 
 @pytest.fixture(scope="module", name="requests")
@@ -248,8 +238,8 @@ def test_a_read_that_always_fails_is_a_clear_error_and_nothing_is_sent(reads, na
     assert all(row["http"] == "GET" for row in then["log"])
 
 
-def test_what_the_service_left_out_is_named_and_asked_for_alone(plays):
-    run = plays.ok(
+def test_what_the_service_left_out_is_named_and_asked_for_alone(calls):
+    run = calls.ok(
         [
             steer("drop", switches={"drop_last": "yes"}),
             task("request", "retest", **REQUEST),
@@ -266,8 +256,8 @@ def test_what_the_service_left_out_is_named_and_asked_for_alone(plays):
     assert run.result("books")["books"]["open_rounds_by_finding"] == {READY[0]: [2], READY[1]: [3]}
 
 
-def test_a_success_that_is_none_is_not_believed(plays):
-    run = plays.ok(
+def test_a_success_that_is_none_is_not_believed(calls):
+    run = calls.ok(
         [
             steer("lie", switches={"status_text": "failure_2xx"}),
             task("request", "retest", **REQUEST),
@@ -286,8 +276,8 @@ def test_a_success_that_is_none_is_not_believed(plays):
     assert run.result("books")["books"]["open_rounds"] == [2]
 
 
-def test_a_service_that_is_down_is_waited_for(plays, sandbox):
-    run = plays.ok(
+def test_a_service_that_is_down_is_waited_for(calls, sandbox):
+    run = calls.ok(
         [
             steer("down", faults=[dict(fault="refuse", seconds=0.6)]),
             task("request", "retest", **{**REQUEST, "retries": 4}),
@@ -298,16 +288,16 @@ def test_a_service_that_is_down_is_waited_for(plays, sandbox):
     assert run.result("books")["books"]["open_rounds"] == [2]
 
 
-def test_a_round_that_appears_while_it_is_looked_for_is_found(plays, sandbox):
+def test_a_round_that_appears_while_it_is_looked_for_is_found(calls, sandbox):
     """The history is looked at for as long as the timeout: from 4 s to 8 s after the request, and it appears at 7 s."""
     sandbox.fault("late_commit", "RequestNewProjectRetest", seconds=7)
-    run = plays.ok([task("request", "retest", **{**REQUEST, "timeout": 4})])
+    run = calls.ok([task("request", "retest", **{**REQUEST, "timeout": 4})])
     assert run.outcome("request") == "changed", run.result("request")
     assert len(sandbox.log("RequestNewProjectRetest")) == 1
 
 
-def test_a_cancellation_without_words_is_told_without_words(plays):
-    run = plays.ok(
+def test_a_cancellation_without_words_is_told_without_words(calls):
+    run = calls.ok(
         [
             task("request", "retest", **REQUEST),
             steer("none", faults=[dict(fault="replace", document={}, method="CancelProjectRetestRound")]),
@@ -317,9 +307,9 @@ def test_a_cancellation_without_words_is_told_without_words(plays):
     assert outcome(run, "cancel") == UNKNOWN and "None" not in run.result("cancel")["msg"]
 
 
-def test_changes_that_the_service_did_not_make_are_not_called_taken(plays, sandbox):
+def test_changes_that_the_service_did_not_make_are_not_called_taken(calls, sandbox):
     sandbox.switch(status_text="failure_2xx")
-    run = plays.ok(
+    run = calls.ok(
         [
             task(
                 "mark",
@@ -334,3 +324,11 @@ def test_changes_that_the_service_did_not_make_are_not_called_taken(plays, sandb
     )
     assert outcome(run, "mark") == UNKNOWN
     assert "the note was not created" in run.result("mark")["msg"]  # the service's own words
+
+
+def test_a_play_that_loses_the_answer_finds_the_round(anywhere, sandbox):
+    sandbox.fault("reset", "RequestNewProjectRetest", when="after")
+    run = anywhere.ok([task("request", "retest", **{**REQUEST, "timeout": 20}), task("rerun", "retest", **REQUEST)])
+    assert [run.outcome(name) for name in ("request", "rerun")] == ["changed", "ok"]
+    assert any("The answer to the request was lost" in text for text in run.result("request")["warnings"])
+    assert sandbox.books()["open_rounds"] == [2] and len(sandbox.writes()) == 1

@@ -72,8 +72,12 @@ def fixture_run(tmp_path_factory, running_sandbox, pythons):
 
 
 def test_a_role_runs_on_the_controller_whatever_the_hosts_are_like(run, running_sandbox):
-    assert run.outcome("Request the retest") == "changed"
-    assert len(run.results("Request the retest")) == 1 == len(running_sandbox.log("RequestNewProjectRetest"))
+    assert run.outcome("Request, cancel or complete the retest") == "changed"
+    assert (
+        len(run.results("Request, cancel or complete the retest"))
+        == 1
+        == len(running_sandbox.log("RequestNewProjectRetest"))
+    )
 
 
 def test_a_delegated_task_runs_once_and_with_the_controller_s_python(run):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The release gate: it passes when every finding of a finished round is closed or ignored, and never writes."""
+"""The release gate: it passes on the verdict of one round or several, and never writes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import threading
 import time
 
 import pytest
+import yaml
 
 from tests.integration.plays import Plays, steer
 
-PROJECT = "66333e1d110ab5acf8a4354e"
+PROJECT, PARTNER = "66333e1d110ab5acf8a4354e", "66333e1d110ab5acf8a4354f"
 ROLE = "attackforge.retest.attackforge_retest_gate"
 IN_ROUND = ["WEBAPP-1", "WEBAPP-2", "WEBAPP-4"]  # Critical, High, Medium
 
@@ -43,19 +44,21 @@ def verdict(run):
 
 
 def outcome(run, number=2):
-    assert run.artifacts["attackforge_retest_gate_result"]["round"] == number
-    return run.artifacts["attackforge_retest_gate_result"]
+    """The verdict on the one round, from the artifact."""
+    result = run.artifacts["attackforge_retest_gate_result"]
+    [one] = result["rounds"]
+    assert one["round"] == number and one["passed"] is result["passed"] and one["totals"] == result["totals"]
+    return result
+
+
+def totals(**more):
+    return dict({"fixed": 0, "accepted": 0, "reopened": 0, "pending": 0, "removed": 0, "ignored": 0}, **more)
 
 
 def test_it_holds_while_the_round_is_open(plays, round_2):
     run = plays.run(play())
     assert run.rc == 2 and not run.results("beyond") and "still open" in verdict(run)
-    assert {key: outcome(run)[key] for key in ("passed", "closed", "reopened", "pending")} == {
-        "passed": False,
-        "closed": 0,
-        "reopened": 0,
-        "pending": 3,
-    }
+    assert outcome(run)["passed"] is False and outcome(run)["totals"] == totals(pending=3)
     assert not round_2.writes()
 
 
@@ -65,14 +68,10 @@ def test_it_stops_and_names_the_one_that_was_reopened(plays, round_2):
     round_2.act("complete_round", round=2)
     run = plays.run(play())
     assert run.rc == 2 and not run.results("beyond")
-    assert "WEBAPP-2" in verdict(run) and "REOPENED" in verdict(run)
+    assert "WEBAPP-2" in verdict(run) and "(High, reopened)" in verdict(run)
     assert "WEBAPP-1" not in verdict(run) and "WEBAPP-4" not in verdict(run)
-    assert {key: outcome(run)[key] for key in ("passed", "closed", "reopened", "pending")} == {
-        "passed": False,
-        "closed": 2,
-        "reopened": 1,
-        "pending": 0,
-    }
+    assert outcome(run)["passed"] is False and outcome(run)["totals"] == totals(fixed=2, reopened=1)
+    assert outcome(run)["blocking"] == ["6639508f50523053f459d2a0"]
     assert not round_2.writes()
 
 
@@ -81,7 +80,7 @@ def test_it_passes_when_all_are_closed(plays, round_2):
     round_2.act("complete_round", round=2)
     run = plays.ok(play(), hosts=["web1", "web2"])
     assert outcome(run)["passed"] is True and len(run.results("beyond")) == 2
-    assert len(round_2.log("GetProjectById")) == 2  # once for both hosts, to find the round and to follow it
+    assert len(round_2.log("GetProjectById")) == 1  # once for both hosts
 
 
 @pytest.mark.every_core
@@ -90,7 +89,7 @@ def test_it_is_not_skipped_for_all_where_its_condition_leaves_out_the_first_host
     [gate] = play()
     gate["roles"][0]["when"] = "inventory_hostname == 'web2'"
     run = plays.run([gate], hosts=["web1", "web2"])
-    assert run.rc == 2 and "does not hold for the first" in run.result("Hold that the gate has looked", "failed")["msg"]
+    assert run.rc == 2 and "does not hold for the first" in run.result("Pass or stop", "failed")["msg"]
     assert [line["host"] for line in run.lines if line.get("task") == "beyond"] == ["web1"]
 
 
@@ -102,9 +101,11 @@ def test_become_in_the_inventory_does_not_reach_the_controller(plays, round_2):
     assert run.rc == 2 and "still open" in verdict(run)
 
 
-def test_a_round_that_cannot_be_is_no_question_left_blank(plays, round_2):
-    run = plays.run(play(attackforge_retest_gate_round=0))
-    assert run.rc == 2 and "0 is no round" in run.output and not run.results("Pass or stop")
+@pytest.mark.parametrize("name", ["round", "wait_timeout", "wait_interval"])
+def test_a_zero_is_no_question_left_blank(plays, round_2, name):
+    run = plays.run(play(**{f"attackforge_retest_gate_{name}": 0}))
+    assert run.rc == 2 and f"attackforge_retest_gate_{name}: 0" in run.output and not run.results("Pass or stop")
+    assert not round_2.log()
 
 
 def test_each_host_may_stand_for_a_project_of_its_own(plays, round_2, tmp_path):
@@ -112,9 +113,8 @@ def test_each_host_may_stand_for_a_project_of_its_own(plays, round_2, tmp_path):
     round_2.act("complete_round", round=2)
     inventory = plays.folder / "projects.yml"
     inventory.write_text(
-        "all: {{hosts: {{portal: {{project: {}}}, partner: {{project: {}}}}}, vars: {{ansible_connection: local}}}}".format(
-            PROJECT, PROJECT[:-1] + "f"
-        )
+        f"all: {{hosts: {{portal: {{project: {PROJECT}}}, partner: {{project: {PARTNER}}}}}, vars: "
+        f"{{ansible_connection: local}}}}"
     )
     run = plays.run(
         play(
@@ -124,7 +124,7 @@ def test_each_host_may_stand_for_a_project_of_its_own(plays, round_2, tmp_path):
         ),
         inventory=inventory,
     )
-    assert run.rc == 2 and "has no retest round" in run.result("Check that there is a round", "failed")["msg"]
+    assert run.rc == 2 and "has no retest round" in run.result("Read the verdict on the retest", "failed")["msg"]
     assert [line["host"] for line in run.lines if line.get("task") == "beyond"] == ["portal"]
     assert [path.name for path in tmp_path.glob("p*.md")] == ["portal.md"]
 
@@ -134,7 +134,8 @@ def test_it_ignores_what_it_is_told_to_ignore(plays, round_2):
     round_2.act("complete_round", round=2)
     assert "WEBAPP-2" in verdict(plays.run(play(attackforge_retest_gate_ignore_priorities=["Medium"])))
     run = plays.ok(play(attackforge_retest_gate_ignore_priorities=["Medium", "High"]))
-    assert outcome(run)["passed"] is True and outcome(run)["pending"] == 2 and "ignored" in run.output
+    assert outcome(run)["passed"] is True and "pending, ignored" in run.output
+    assert outcome(run)["totals"] == totals(fixed=1, pending=2, ignored=2)
 
 
 def test_a_cancelled_round_is_passed_over_unless_it_is_named(plays, round_2):
@@ -175,13 +176,13 @@ def test_it_waits_and_says_how_far_it_is(plays, round_2):
     run = wait()
     people.join()
     assert run.rc == 0, run.output
-    assert "Round 2 is open: 0 closed, 0 reopened, 3 pending. Next look in 1 s, at most" in run.output
-    assert "Round 2 is open: 3 closed, 0 reopened, 0 pending. Next look in 1 s, at most" in run.output
+    assert "Round 2 is open: 3 pending. Next read in 1 s, at most" in run.output
+    assert "Round 2 is open: 3 fixed. Next read in 1 s, at most" in run.output
     assert outcome(run)["passed"] is True
 
 
 def test_it_rides_out_an_outage_while_it_waits_and_ends_in_time(plays, round_2):
-    round_2.script([{"fault": "status", "method": "GetProjectById", "code": 503, "skip": 2, "times": 1}])
+    round_2.script([{"fault": "status", "method": "GetProjectById", "code": 503, "skip": 1, "times": 1}])
     run = plays.run(
         play(
             attackforge_retest_gate_wait=True,
@@ -205,13 +206,13 @@ def test_it_writes_a_report(ending, plays, round_2, tmp_path):
     assert plays.run(play(attackforge_retest_gate_report=str(path))).rc == 2
     text = path.read_text(encoding="utf-8")
     assert "round 3: not passed" in text and "<script>" not in text and PROJECT in text
-    for word in ("WEBAPP-1", "WEBAPP-4", "Critical", "ready for retest", "reopened", "not tested yet", "closed"):
+    for word in ("WEBAPP-1", "WEBAPP-4", "Critical", "reopened", "pending", "fixed", "completed"):
         assert word in text
     if ending == "html":
         assert "&lt;script&gt;" in text and "http" not in text.replace("https://tenant", "")
     else:
         table = [line for line in text.splitlines() if line.startswith("| WEBAPP-")]
-        assert len(table) == 4 and {line.replace("\\|", "").count("|") for line in table} == {6}
+        assert len(table) == 4 and {line.replace("\\|", "").count("|") for line in table} == {7}
 
 
 def test_a_report_of_another_kind_is_refused(plays, round_2):
@@ -226,7 +227,8 @@ def test_a_relative_report_is_written_beside_the_playbook_but_not_into_the_colle
         "attackforge.retest.gate",
         variables={"attackforge_retest_gate_project_id": PROJECT, "attackforge_retest_gate_report": "report.md"},
     )
-    assert run.rc == 2 and "Give an absolute path" in run.output
+    assert run.rc == 2 and "give an absolute path" in run.output
+    assert "attackforge_retest_gate_report" in run.output
 
 
 def test_an_older_round_that_is_open_too_is_named(plays, round_2):
@@ -235,7 +237,7 @@ def test_an_older_round_that_is_open_too_is_named(plays, round_2):
     round_2.act("complete_round", round=3)
     run = plays.ok(play())
     assert outcome(run, 3)["passed"] is True
-    assert "Not looked at, but open too: round 2." in run.output.replace("\\n", " ")
+    assert "Also open, and not part of this verdict: round 2." in run.output.replace("\\n", " ")
 
 
 @pytest.mark.every_core
@@ -247,11 +249,11 @@ def test_a_question_left_blank_is_a_default(plays, round_2, blank):
 
 def test_a_report_without_a_folder_is_refused_before_the_wait(plays, round_2):
     run = plays.run(play(attackforge_retest_gate_report="no/such/report.md", attackforge_retest_gate_wait=True))
-    assert run.rc == 2 and "there is no folder %s on the controller" % (plays.folder / "no/such") in run.output
+    assert run.rc == 2 and f"the controller has no folder {plays.folder / 'no/such'};" in run.output
     assert not round_2.log()
 
 
-# Many looks in one play
+# Many uses in one play
 
 
 def step(name, check=None, **variables):
@@ -295,23 +297,15 @@ TENANTS = [
 ]
 # {case: (acts, switches, faults, variables, whether it passes, words of the message, words that are not in it)}
 CASES = {
-    "open, all closed": (
-        [HELD, CLOSE_ALL],
-        {},
-        [],
-        {},
-        False,
-        ["round 2 is still open", "No finding of it that matters is open any more."],
-        ["WEBAPP-1 ("],
-    ),
+    "open, all closed": ([HELD, CLOSE_ALL], {}, [], {}, False, ["round 2 is still open: 3 fixed."], ["WEBAPP-1 ("]),
     "nobody has tested": (
         [],
         {"request_changes_status": "clears_ready"},
         [],
         {},
         False,
-        ["still open", "not tested"],
-        ["REOPENED"],
+        ["still open: 2 pending"],
+        ["reopened"],
     ),
     "completed, one not tested": (
         [HELD, {"do": "close", "ids": IN_ROUND[1:]}, COMPLETE],
@@ -319,7 +313,7 @@ CASES = {
         [],
         {},
         False,
-        ["WEBAPP-1 (Critical, not tested yet)"],
+        ["WEBAPP-1 (6639508f50523053f459d29f) (Critical, pending)", "what was not tested"],
         ["WEBAPP-2", "WEBAPP-4"],
     ),
     "passed": ([HELD, CLOSE_ALL, COMPLETE], {}, [], {}, True, [], []),
@@ -384,7 +378,7 @@ CASES = {
         [],
         dict(ignore_priorities="Low,Info"),
         False,
-        ["WEBAPP-2 (no priority, not to be seen)", "Look at them in AttackForge"],
+        ["WEBAPP-2 (6639508f50523053f459d2a0) (no priority, pending)"],
         ["WEBAPP-1", "reopened"],
     ),
     "hidden": (
@@ -402,7 +396,7 @@ CASES = {
         NO_SCOPE,
         {},
         False,
-        ["AttackForge tells no findings"],
+        ["AttackForge shows no findings of it"],
         [],
     ),
     **{
@@ -412,7 +406,7 @@ CASES = {
             [],
             {},
             False,
-            ["WEBAPP-2 (High, REOPENED)"],
+            ["WEBAPP-2 (6639508f50523053f459d2a0) (High, reopened)"],
             ["WEBAPP-1", "WEBAPP-4"],
         )
         for switches in TENANTS
@@ -466,15 +460,15 @@ def test_it_never_writes(cases):
 
 
 def test_it_warns_only_where_nothing_is_known_of_the_findings(cases):
-    assert {"does not tell which findings round 2 holds" in text for text in cases.warnings} == {True}
+    assert {"does not show which findings round 2 holds" in text for text in cases.warnings} == {True}
 
 
 def test_its_result_has_the_same_keys_also_when_it_stops(cases):
-    keys = {"passed", "round", "status", "closed", "reopened", "pending", "holding", "stopped"}
+    keys = {"passed", "message", "totals", "blocking", "rounds", "table", "stopped"}
     assert {name: set(left(cases, name)) for name in CASES} == dict.fromkeys(CASES, keys)
 
 
-def test_it_does_not_leave_the_result_of_a_look_before(plays, sandbox):
+def test_it_does_not_leave_the_result_of_an_earlier_use(plays, sandbox):
     """A roll-back that reads it must not act on another project's round."""
     for act in (HELD, CLOSE_ALL, COMPLETE):
         sandbox.act(**act)
@@ -520,18 +514,188 @@ def test_a_report_is_self_contained_and_is_not_written_in_check_mode(plays, sand
     plays.ok([step("real", report=str(page))])
     text = page.read_text(encoding="utf-8")
     assert text.startswith("<!DOCTYPE html>") and "passed" in text and "not passed" not in text
-    for outside in ("src=", "href=", "url(", "@import", "<script", "http:", "https:"):
+    for outside in ("src=", "url(", "@import", "<script", "http:", "https:"):
         assert outside not in text
+    assert text.count("href=") == text.count('href="#')
     assert page.stat().st_mode & 0o777 == 0o644
 
 
 @pytest.mark.every_core
 def test_over_hosts_a_rescue_takes_the_release_back_everywhere(plays, round_2):
     block = [{"ansible.builtin.include_role": {"name": ROLE}, "vars": {"attackforge_retest_gate_project_id": PROJECT}}]
-    rescue = [{"name": "back", "ansible.builtin.debug": {"msg": "{{ attackforge_retest_gate_result.round }}"}}]
+    rescue = [
+        {"name": "back", "ansible.builtin.debug": {"msg": "{{ attackforge_retest_gate_result.rounds[0].round }}"}}
+    ]
     run = plays.ok(
         [{"hosts": "all", "gather_facts": False, "tasks": [{"block": block, "rescue": rescue}]}],
         hosts=["web1", "web2", "web3"],
     )
     assert [str(result["msg"]) for result in run.results("back")] == ["2", "2", "2"]
     assert len(run.results("Pass or stop")) == 1
+
+
+# Outcomes and several rounds
+
+
+ID = {
+    f"WEBAPP-{int(number)}": f"6639508f50523053f459d2{end}"
+    for number, end in zip((1, 2, 3, 4), ("9f", "a0", "a1", "a2"))
+}
+FOUR = sorted(ID)
+
+
+@pytest.fixture(name="four_outcomes")
+def fixture_four_outcomes(sandbox):
+    """A completed round over four findings: fixed, accepted, reopened, and one that was taken out of it."""
+    sandbox.act("request_round", ids=FOUR)
+    sandbox.act("close", id="WEBAPP-1", reason="Issue has been fixed")
+    sandbox.act("close", id="WEBAPP-2", reason="Risk accepted")
+    sandbox.act("reopen", id="WEBAPP-3")
+    sandbox.act("remove_from_round", round=2, id="WEBAPP-4")
+    sandbox.act("complete_round", round=2)
+    sandbox.clear_log()
+    return sandbox
+
+
+HANDLE = [{"project_id": PROJECT, "round": 2, "vulnerability_ids": [ID[name] for name in FOUR]}]
+
+
+@pytest.mark.every_core
+def test_it_tells_the_outcomes_apart_and_names_the_reason(plays, four_outcomes, tmp_path):
+    reports = {ending: tmp_path / f"report.{ending}" for ending in ("html", "md")}
+    steps = [
+        step(ending, project_id=None, rounds=HANDLE, revision_history=True, report=str(path))
+        for ending, path in reports.items()
+    ]
+    run = plays.ok(steps)
+    result = left(run, "md")
+    assert result["totals"] == totals(fixed=1, accepted=1, reopened=1, removed=1)
+    assert result["blocking"] == [ID["WEBAPP-3"], ID["WEBAPP-4"]]
+    found = {one["alternate_id"]: one for one in result["rounds"][0]["vulnerabilities"]}
+    assert {name: one["outcome"] for name, one in found.items()} == dict(
+        zip(FOUR, ("fixed", "accepted", "reopened", "removed"))
+    )
+    assert found["WEBAPP-2"]["reason"] == "Risk accepted"
+    assert found["WEBAPP-2"]["closed_by"] and found["WEBAPP-2"]["closed_at"]
+    for path in reports.values():
+        text = path.read_text(encoding="utf-8")
+        for word in ("fixed", "accepted", "reopened", "removed", "Risk accepted", found["WEBAPP-2"]["closed_by"]):
+            assert word in text, (path, word)
+    assert "WEBAPP-3" in result["stopped"] and "WEBAPP-4" in result["stopped"] and "WEBAPP-2" not in result["stopped"]
+
+
+def test_only_fixed_findings_pass_where_that_is_asked_for(plays, four_outcomes):
+    four_outcomes.act("close", ids=["WEBAPP-3", "WEBAPP-4"])
+    run = plays.ok(
+        [step("all", rounds=HANDLE, project_id=None), step("fixed", rounds=HANDLE, project_id=None, fixed_only=True)]
+    )
+    assert left(run, "all")["passed"] is True
+    assert left(run, "fixed")["passed"] is False and "WEBAPP-2" in left(run, "fixed")["stopped"]
+    assert left(run, "fixed")["blocking"] == [ID["WEBAPP-2"]]
+
+
+@pytest.mark.every_core
+def test_it_takes_the_handle_of_several_releases_and_tells_the_worst_first(plays, sandbox, tmp_path):
+    def request(project, ids, name):
+        return {
+            "ansible.builtin.include_role": {"name": "attackforge.retest.attackforge_retest"},
+            "vars": {
+                "attackforge_retest_project_id": project,
+                "attackforge_retest_select": {"alternate_ids": ids},
+                "attackforge_retest_as": name,
+            },
+        }
+
+    report = tmp_path / "report.html"
+    gate = step("gate", project_id=None, rounds="{{ webapp.rounds + partner.rounds }}", report=str(report))
+    run = plays.ok(
+        [
+            request(PROJECT, ["WEBAPP-1"], "webapp"),
+            request(PARTNER, ["PARTNER-1", "PARTNER-2"], "partner"),
+            steer("testers", act=[{"do": "close", "ids": ["WEBAPP-1", "PARTNER-1"]}, {"do": "complete_round"}]),
+            steer("and", act=[{"do": "reopen", "id": "PARTNER-2"}, {"do": "complete_round", "project_id": PARTNER}]),
+            gate,
+        ]
+    )
+    result = left(run, "gate")
+    assert result["passed"] is False and result["totals"] == totals(fixed=2, reopened=1)
+    assert [(one["project_id"], one["passed"]) for one in result["rounds"]] == [(PARTNER, False), (PROJECT, True)]
+    assert "1 of 2 rounds do not pass" in result["stopped"] and "PARTNER-2" in result["stopped"]
+    text = report.read_text(encoding="utf-8")
+    assert "Security retest of 2 projects: not passed" in text and text.index("PARTNER-2") < text.index("WEBAPP-1")
+
+
+@pytest.mark.every_core
+def test_a_release_that_requested_nothing_leaves_nothing_to_follow(plays, sandbox):
+    run = plays.ok([step("gate", project_id=None, rounds=[])])
+    assert "attackforge_retest_gate_rounds" in left(run, "gate")["stopped"] and not sandbox.log()
+
+
+# Hosts, names and connections
+
+
+@pytest.mark.every_core
+def test_each_hosts_project_is_its_own_or_the_gate_stops(plays, round_2):
+    """Otherwise the first host's retest would let the second host's release pass."""
+    round_2.act("close", ids=IN_ROUND)
+    round_2.act("complete_round", round=2)
+    round_2.clear_log()
+    inventory = plays.folder / "projects.yml"
+    hosts = {
+        name: {"attackforge_retest_gate_project_id": project, "ansible_connection": "local"}
+        for name, project in (("portal", PROJECT), ("partner", PARTNER))
+    }
+    inventory.write_text(yaml.safe_dump({"all": {"hosts": hosts}}), encoding="utf-8")
+    [gate] = play()
+    del gate["roles"][0]["vars"]
+    run = plays.run([gate], inventory=inventory)
+    message = run.result("Read the verdict on the retest", "failed")["msg"]
+    assert (
+        run.rc == 2
+        and "attackforge_retest_gate_project_id: differs" in message
+        and "portal" in message
+        and "partner" in message
+    )
+    assert not run.results("beyond") and not round_2.log()
+    for strategy in ("free", "host_pinned"):
+        run = plays.run([dict(gate, strategy=strategy)], inventory=inventory)
+        assert run.rc == 2 and not run.results("beyond") and not round_2.log()
+        gate["roles"][0]["vars"] = {"attackforge_retest_gate_run_once": False}
+        run = plays.run([dict(gate, strategy=strategy)], inventory=inventory)
+        assert [line["host"] for line in run.lines if line.get("task") == "beyond"] == ["portal"]
+        del gate["roles"][0]["vars"]
+        round_2.clear_log()
+
+
+@pytest.mark.every_core
+def test_an_extra_variable_of_the_name_of_the_fact_is_warned_of(plays, round_2):
+    stale = {"attackforge_retest_gate_result": {"passed": True}}
+    run = plays.run(play(), variables=stale)
+    assert run.rc == 2 and any("attackforge_retest_gate_as" in text for text in run.warnings)
+    run = plays.run(play(attackforge_retest_gate_as="my_gate"), variables=stale)
+    assert run.rc == 2 and run.artifacts["my_gate"]["passed"] is False
+    assert not any("attackforge_retest_gate_as" in text for text in run.warnings)
+
+
+@pytest.mark.every_core
+def test_no_task_of_the_gate_runs_for_every_host(plays, round_2):
+    def ran(hosts):
+        round_2.clear_log()
+        run = plays.run(play(), hosts=hosts)
+        return [line["task"] for line in run.lines if line["kind"] != "artifacts"], len(round_2.log())
+
+    assert ran([f"web{number}" for number in range(12)]) == ran(["web0"])
+
+
+@pytest.mark.every_core
+@pytest.mark.parametrize("how", ["play", "extra"])
+def test_it_runs_in_the_controllers_process_whatever_the_connection_is(plays, round_2, tmp_path, how):
+    """But for the report, which extra variables reach."""
+    elsewhere = {"ansible_connection": "winrm", "ansible_shell_type": "powershell"}
+    elsewhere["ansible_python_interpreter"] = "/no/such"
+    report = tmp_path / "report.md"
+    [gate] = play(**({"attackforge_retest_gate_report": str(report)} if how == "play" else {}))
+    gate["vars"] = elsewhere if how == "play" else {}
+    run = plays.run([gate], variables=elsewhere if how == "extra" else None)
+    assert run.rc == 2 and "still open" in verdict(run), run.output
+    assert report.exists() is (how == "play")

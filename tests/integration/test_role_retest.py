@@ -2,15 +2,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The release step, role attackforge_retest: selects, notes, marks and requests; once, and honestly previewed."""
+"""The release step, role attackforge_retest: one module task that selects, notes, marks and requests, exactly once."""
 
 from __future__ import annotations
 
 import pytest
+import yaml
 
-from tests.integration.plays import Plays, steer
+from ansible_collections.attackforge.retest.plugins.plugin_utils._role import VARIABLES
+from tests.integration.plays import ROOT, Plays, steer
 
-PROJECT = "66333e1d110ab5acf8a4354e"
+PROJECT, PARTNER = "66333e1d110ab5acf8a4354e", "66333e1d110ab5acf8a4354f"
 ID = {
     number: f"6639508f50523053f459d2{end}"
     for number, end in enumerate(("9f", "a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7", "a8", "a9", "aa"), 1)
@@ -19,10 +21,9 @@ NOTE, STATUS, REQUEST = "CreateRemediationNote", "UpdateVulnerabilityById", "Req
 CANCEL = "CancelProjectRetestRound"
 
 
-def step(name, run_once=None, check=None, **variables):
+def step(name, check=None, **variables):
     """The role, and what it left or why it failed, under this name."""
-    variables = {"attackforge_retest_" + key: value for key, value in variables.items()}
-    variables.setdefault("attackforge_retest_project_id", PROJECT)
+    variables = variables_of(**variables)
     role = {"ansible.builtin.include_role": {"name": "attackforge.retest.attackforge_retest"}, "vars": variables}
     return {
         "block": [
@@ -30,9 +31,19 @@ def step(name, run_once=None, check=None, **variables):
             role,
             {"name": name, "ansible.builtin.debug": {"msg": "{{ attackforge_retest_result }}"}},
         ],
-        "rescue": [{"name": name, "ansible.builtin.debug": {"msg": {"failed": "{{ ansible_failed_result.msg }}"}}}],
+        "rescue": [
+            {
+                "name": name,
+                "ansible.builtin.debug": {"msg": {"failed": "{{ ansible_failed_result.msg }}"}},
+                "run_once": True,
+            }
+        ],
         **({} if check is None else {"check_mode": check}),
     }
+
+
+def variables_of(**variables):
+    return {"attackforge_retest_" + key: value for key, value in dict({"project_id": PROJECT}, **variables).items()}
 
 
 def held(*numbers, **more):
@@ -102,7 +113,8 @@ CASES = {
 # Only previewed: {case: (variables, numbers of the findings that would be requested)}
 PLANS = {
     "by ticket": (dict(select=dict(alternate_ids=["webapp-1", "WEBAPP-5"])), [1, 5]),
-    "by asset": (dict(select=dict(assets=["login.example.com"], priorities=["High", "Medium"])), [5, 6, 10]),
+    # Finding 10 was sent back in round 1.
+    "by asset": (dict(select=dict(assets=["login.example.com"], priorities=["High", "Medium"])), [5, 6]),
     "by title": (dict(select=dict(title="(?i)sql")), [1]),
     "by query": (dict(select=dict(query="{ likelihood_of_exploitation: { $gte: 9 } }", status=["retest"])), [1]),
     "with a window": (
@@ -111,6 +123,8 @@ PLANS = {
     ),
     "days as text": (dict(select=dict(status=["retest"]), window_start="2030-12-01", window_days="8"), [1, 2, 3, 4]),
     "ready, not to be marked": (dict(vulnerability_ids=[ID[1]], mark_ready=False), [1]),
+    "a selection as YAML": (dict(select="tags: [login]"), [5, 6]),
+    "a selection as key and value": (dict(select="tags=login"), [5, 6]),
     "a selection as text": (dict(select='{"tags": ["login"]}'), [5, 6]),
     "ids as text": (dict(vulnerability_ids=f"{ID[1]},{ID[5]}"), [1, 5]),
     "ids in lines": (dict(vulnerability_ids=f"{ID[1]}\n{ID[5]}\n"), [1, 5]),
@@ -127,11 +141,11 @@ PLANS = {
 FAILURES = {
     "not to be marked": (
         dict(vulnerability_ids=[ID[1], ID[5]], mark_ready=False, release="1"),
-        ["WEBAPP-5", "not ready"],
+        ["WEBAPP-5", "Not ready"],
     ),
     "not to be marked, as text": (
         dict(vulnerability_ids=[ID[1], ID[5]], mark_ready="false"),
-        ["WEBAPP-5", "not ready"],
+        ["WEBAPP-5", "Not ready"],
     ),
     "nothing found": (
         dict(select=dict(tags=["release-2026.13"], priorities=["High"])),
@@ -143,10 +157,6 @@ FAILURES = {
     ),
     "a typo": (dict(select=dict(alternate_ids=["WEBAPP-1", "WEBAP-5"])), ["WEBAP-5", PROJECT]),
     "a condition left out": (dict(select=dict(tags="{{ never_set | default(omit) }}")), ["attackforge_retest_select"]),
-    "one of two conditions left out": (
-        dict(select=dict(tags=["release-2026.12"], priorities="{{ never_set | default(omit) }}")),
-        ["attackforge_retest_select", "each with a value"],
-    ),
     "a typo beside an id": (
         dict(select=dict(ids=[ID[1]], alternate_ids=["WEBAPP-1", "WEBAP-5"])),
         ["WEBAP-5", PROJECT],
@@ -159,30 +169,29 @@ FAILURES = {
         dict(vulnerability_ids=[ID[1], "6639508f50523053f459d3b0"]),
         ["6639508f50523053f459d3b0"],
     ),
-    "no selection": ({}, ["attackforge_retest_select", "attackforge_retest_vulnerability_ids"]),
+    "no selection": ({}, ["attackforge_retest_vulnerability_ids", "select"]),
     "two selections": (
         dict(select=dict(tags=["login"]), vulnerability_ids=[ID[1]]),
-        ["attackforge_retest_select", "attackforge_retest_vulnerability_ids"],
+        ["attackforge_retest_vulnerability_ids", "select"],
     ),
-    "a condition that does not exist": (
-        dict(select=dict(tag=["login"])),
-        ["attackforge_retest_select", "tags", "it has: tag."],
-    ),
-    "a selection that is no dictionary": (dict(select="tags=login"), ["attackforge_retest_select", "tags"]),
+    "a condition that does not exist": (dict(select=dict(tag=["login"])), ["attackforge_retest_select", "tags", "tag"]),
+    "a selection that is no dictionary": (dict(select="login"), ["attackforge_retest_select"]),
     "an empty selection": (dict(select={}), ["attackforge_retest_select"]),
-    "an empty list of ids": (dict(vulnerability_ids=[]), ["ids"]),
-    "an empty list of tags": (dict(select=dict(tags=[])), ["tags"]),
+    "an empty list of ids": (dict(vulnerability_ids=[]), ["attackforge_retest_vulnerability_ids"]),
+    "a selection that is no YAML": (dict(select="{tags: [login"), ["attackforge_retest_select"]),
+    "an empty list of tags": (dict(select=dict(tags=[])), ["attackforge_retest_select", "empty"]),
     "a condition without value": (dict(select=dict(tags=None)), ["tags"]),
-    "a wrong project": (dict(project_id="x", select=dict(tags=["login"])), ["project_id"]),
+    "a wrong project": (dict(project_id="x", select=dict(tags=["login"])), ["project_id", "'x'"]),
     "a wrong window": (
         dict(window_start="tomorrow", vulnerability_ids=[ID[1], ID[5]], release="1"),
-        ["retesting_window_start", "tomorrow"],
+        ["attackforge_retest_window_start", "tomorrow"],
     ),
     "a window of no days": (
         dict(window_days=0, vulnerability_ids=[ID[5]], release="1"),
         ["attackforge_retest_window_days"],
     ),
-    "a wrong state": (dict(state="wished", select=dict(tags=["login"])), ["attackforge_retest_state"]),
+    "a round that cannot be": (dict(state="cancelled", round=0), ["attackforge_retest_round", "0 is not a round"]),
+    "a wrong state": (dict(state="done", select=dict(tags=["login"])), ["attackforge_retest_state"]),
 }
 
 
@@ -221,6 +230,14 @@ def left(run, name):
     return [line["result"] for line in run.lines if line.get("task") == name and "msg" in line["result"]][-1]["msg"]
 
 
+def requested(result):
+    return [one["id"] for one in result["vulnerabilities"] if one["outcome"] == "requested"]
+
+
+def marked_or_noted(result):
+    return [one["id"] for one in result["vulnerabilities"] if one["marked"] or one["noted"]]
+
+
 def written(look):
     return sorted(row["method"] for row in look["log"] if row["http"] != "GET")
 
@@ -230,16 +247,17 @@ def test_a_case_ends_as_it_should(cases, name):
     _acts, _variables, wanted, writes = CASES[name]
     result = left(cases, f"{name}: real")
     assert written(cases.result(f"{name}: done")) == sorted(writes), result
-    assert result["vulnerabilities"]["requested"] == [ID[one] for one in wanted]
+    assert requested(result) == [ID[one] for one in wanted]
     assert result["changed"] is bool(writes)
+    assert len({one["id"] for one in result["vulnerabilities"]}) == len(result["vulnerabilities"])
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_rerun_of_the_role_writes_nothing(cases, name):
     result = left(cases, f"{name}: rerun")
     assert written(cases.result(f"{name}: again")) == []
-    assert result["changed"] is False and result["marked"] == result["noted"] == []
-    assert result["vulnerabilities"]["requested"] == [] and "request" not in result
+    assert result["changed"] is False and requested(result) == marked_or_noted(result) == []
+    assert "request" not in result
     assert cases.result(f"{name}: again")["books"]["most_open_rounds_of_a_finding"] <= 1
 
 
@@ -249,7 +267,7 @@ def test_a_preview_shows_the_whole_plan_and_writes_nothing(cases, name):
     check, done = left(cases, f"{name}: check"), left(cases, f"{name}: real")
     assert written(cases.result(f"{name}: checked")) == []
     assert check.keys() == done.keys()
-    for key in ("failed", "changed", "vulnerabilities", "marked", "noted"):
+    for key in ("failed", "changed", "vulnerabilities"):
         assert check.get(key) == done.get(key), key
     if "request" in done:
         assert check["request"]["vulnerability_ids"] == done["request"]["vulnerability_ids"]
@@ -271,7 +289,7 @@ def test_a_mistake_is_named_and_writes_nothing(plans, name):
 
 
 def test_what_the_role_leaves_has_the_same_keys_each_time(cases):
-    keys = {"changed", "retest", "vulnerabilities", "message", "marked", "noted"}
+    keys = {"changed", "retest", "vulnerabilities", "rounds", "message"}
     for name in CASES:
         assert set(left(cases, f"{name}: real")) - {"request"} == keys, name
         assert set(left(cases, f"{name}: rerun")) == keys, name
@@ -280,8 +298,14 @@ def test_what_the_role_leaves_has_the_same_keys_each_time(cases):
 def test_what_was_done_is_told(cases):
     result = left(cases, "by tag: real")
     assert result["retest"]["round"] == 2 and result["retest"]["status"] == "requested"
-    assert result["marked"] == [ID[5]] and result["noted"] == [ID[one] for one in (1, 2, 3, 4, 5)]
-    assert left(cases, "with closed ones: real")["vulnerabilities"]["closed"] == [ID[8], ID[9]]
+    assert [one["id"] for one in result["vulnerabilities"] if one["marked"]] == [ID[5]]
+    assert [one["id"] for one in result["vulnerabilities"] if one["noted"]] == [ID[one] for one in (1, 2, 3, 4, 5)]
+    [handle] = result["rounds"]
+    assert (handle["project_id"], handle["round"], handle["status"]) == (PROJECT, 2, "requested")
+    assert handle["vulnerability_ids"] == [ID[one] for one in (1, 2, 3, 4, 5)]
+    closed = left(cases, "with closed ones: real")["vulnerabilities"]
+    assert [one["id"] for one in closed if one["outcome"] == "closed"] == [ID[8], ID[9]]
+    assert left(cases, "only closed ones: real")["rounds"] == []
     assert left(cases, "by tag: rerun")["retest"]["round"] == 2
     assert left(cases, "by tag: rerun")["message"] is left(cases, "only closed ones: real")["message"] is None
     notes = cases.result("by tag: done")["books"]["notes"]
@@ -299,9 +323,8 @@ def test_no_case_warns(cases):
     """Findings that the role itself left alone are no reason to warn, but for one that was in the round it replaced."""
     closed = f"Closed already, so there is nothing to retest: WEBAPP-2 ({ID[2]})."
     warned = [(line["task"], text) for line in cases.lines for text in (line.get("result") or {}).get("warnings", [])]
-    # Previewed and done, and not in the rerun.
-    assert warned == [("See whether the request can be made", closed), ("Request the retest", closed)] * 2
-    assert all("Closed already" in text for text in cases.warnings)
+    # In the preview, the real run and the rerun.
+    assert warned == [("Request, cancel or complete the retest", closed)] * 3
 
 
 BY_TAG = dict(select=dict(tags=["release-2026.12"]), release="2026.12")
@@ -312,7 +335,7 @@ MEANWHILE = {
     "one closed": ({}, [{"do": "close", "id": "WEBAPP-1"}]),
     "one reopened": ({}, [{"do": "reopen", "id": "WEBAPP-2"}]),
     "one closed, not ready any more": ({"request_changes_status": "clears_ready"}, [{"do": "close", "id": "WEBAPP-1"}]),
-    "all closed": ({}, [{"do": "close", "ids": ["WEBAPP-%d" % one for one in range(1, 6)]}]),
+    "all closed": ({}, [{"do": "close", "ids": [f"WEBAPP-{int(one)}" for one in range(1, 6)]}]),
     "ready reads Retest": ({"ready_reads_back": "status_retest", "ready_query": "as_shown"}, []),
     "no projectId, no queries": ({"project_id_in_put": "refused", "q_support": "refused"}, []),
     "rows per action": (
@@ -344,7 +367,7 @@ def fixture_reruns(tmp_path_factory, running_sandbox):
 
 @pytest.mark.parametrize("name", MEANWHILE)
 def test_a_rerun_while_testers_work_changes_nothing(reruns, name):
-    assert left(reruns, f"{name}: first")["vulnerabilities"]["requested"] == [ID[one] for one in (1, 2, 3, 4, 5)]
+    assert requested(left(reruns, f"{name}: first")) == [ID[one] for one in (1, 2, 3, 4, 5)]
     result = left(reruns, f"{name}: second")
     assert result["changed"] is False, result
     assert written(reruns.result(f"{name}: done")) == []
@@ -411,8 +434,8 @@ def test_the_artifact_is_what_the_fact_is_and_the_preview_shows_a_diff(plays, sa
 
 
 @pytest.mark.every_core
-def test_what_a_play_sets_for_the_group_holds_in_the_roles_too(plays, sandbox):
-    def play(**defaults):
+def test_what_a_play_sets_for_the_group_or_a_module_holds_in_the_roles_too(plays, sandbox):
+    def play(names=("group/attackforge.retest.attackforge",), **defaults):
         return [
             {
                 "hosts": "all",
@@ -431,18 +454,28 @@ def test_what_a_play_sets_for_the_group_holds_in_the_roles_too(plays, sandbox):
                         ],
                     },
                 ],
-                "module_defaults": {"group/attackforge.retest.attackforge": defaults},
+                "module_defaults": dict.fromkeys(names, defaults),
             }
         ]
 
     nowhere = {"ATTACKFORGE_BASE_URL": "", "ATTACKFORGE_API_KEY": ""}
     run = plays.ok(play(base_url=sandbox.url, api_key=sandbox.key), environment=nowhere)
     assert left(run, "request")["retest"]["round"] == 2 and "round 2 is still open" in left(run, "gate")
+    sandbox.reset()
+    modules = ("attackforge.retest.attackforge_retest", "attackforge.retest.attackforge_retest_info")
+    run = plays.ok(
+        play(modules, base_url=sandbox.url), environment={"ATTACKFORGE_BASE_URL": "https://no.such.example.invalid"}
+    )
+    assert left(run, "request")["retest"]["round"] == 2 and "round 2 is still open" in left(run, "gate")
+    # A variable of the role comes before the defaults of the play, a default of the play before that of the module.
+    one = play(modules[:1], window_start="2030-12-01", on_reopened="fail", on_duplicate="no such")
+    run = plays.ok(one)
+    assert "no such" in left(run, "request")["failed"] and "2030" not in left(run, "request")["failed"]
     run = plays.ok(play(timeout=99999))
     assert "timeout" in left(run, "request")["failed"] and "timeout" in left(run, "gate")
 
 
-HOSTS = ["web%02d" % number for number in range(1, 21)]
+HOSTS = [f"web{int(number):02}" for number in range(1, 21)]
 
 
 def release(strategy="linear", **more):
@@ -475,7 +508,7 @@ def test_a_play_over_twenty_hosts_sends_one_request(plays, sandbox, more):
     assert {str(result["msg"]) for result in run.results("told")} == {"2"}
     assert len(run.results("told")) == 20
     if "strategy" not in more:  # with the strategy free Ansible knows no run_once, and says so
-        assert len(run.results("Request the retest")) == 20 // more.get("serial", 20)
+        assert len(run.results("Request, cancel or complete the retest")) == 20 // more.get("serial", 20)
         assert run.warnings == []
 
 
@@ -506,7 +539,9 @@ def test_it_is_not_skipped_for_all_where_its_condition_leaves_out_the_first_host
     play["tasks"] = []
     run = plays.run([play], hosts=HOSTS[:2])
     assert run.rc == 2
-    assert "does not hold for the first" in run.result("Hold that the retest was seen to", "failed")["msg"]
+    assert (
+        "does not hold for the first" in run.result("Fail if the role was skipped on the first host", "failed")["msg"]
+    )
     assert sandbox.log(REQUEST) == []
 
 
@@ -523,8 +558,8 @@ def test_become_in_the_inventory_does_not_reach_the_controller(plays, sandbox):
 def test_each_host_may_stand_for_a_project_of_its_own(plays, sandbox):
     inventory = plays.folder / "projects.yml"
     inventory.write_text(
-        "all: {{hosts: {{portal: {{project: {}, tag: release-2026.12}}, partner: {{project: {}, tag: release-2026.12}}}},"
-        " vars: {{ansible_connection: local}}}}".format(PROJECT, PROJECT[:-1] + "f")
+        f"all: {{hosts: {{portal: {{project: {PROJECT}, tag: release-2026.12}}, partner: {{project: {PARTNER}, tag: "
+        f"release-2026.12}}}}, vars: {{ansible_connection: local}}}}"
     )
     play = release(
         hosts="all",
@@ -535,7 +570,7 @@ def test_each_host_may_stand_for_a_project_of_its_own(plays, sandbox):
         },
     )
     run = plays.ok(play, inventory=inventory)
-    assert sorted(row["path"].split("/")[-3] for row in sandbox.log(REQUEST)) == [PROJECT, PROJECT[:-1] + "f"]
+    assert sorted(row["path"].split("/")[-3] for row in sandbox.log(REQUEST)) == [PROJECT, PARTNER]
     assert {line["host"]: str(line["result"]["msg"]) for line in run.lines if line.get("task") == "told"} == {
         "portal": "2",
         "partner": "1",
@@ -578,3 +613,278 @@ def test_the_key_may_come_as_a_variable_and_is_not_shown(plays, sandbox):
     )
     assert left(run, "request")["changed"] is True
     assert sandbox.key not in run.output
+
+
+# What testers did decides what a rerun does
+
+
+@pytest.fixture(scope="module", name="sent_back")
+def fixture_sent_back(tmp_path_factory, running_sandbox):
+    """Two findings were closed, one sent back, one not tested, and the round is completed; the playbook runs again."""
+    testers = [
+        {"do": "close", "ids": ["WEBAPP-1", "WEBAPP-2"]},
+        {"do": "reopen", "id": "WEBAPP-3"},
+        {"do": "complete_round", "round": 2},
+    ]
+    four = dict(select=dict(alternate_ids=["WEBAPP-1", "WEBAPP-2", "WEBAPP-3", "WEBAPP-4"]))
+    running_sandbox.reset()
+    return Plays(tmp_path_factory.mktemp("sent_back"), running_sandbox).ok(
+        [
+            step("first", **four, release="2026.12"),
+            steer("testers", act=testers, clear_log=True),
+            step("check", check=True, **four, release="2026.12"),
+            step("again", **four, release="2026.12"),
+            steer("again: done", look=PROJECT, clear_log=True),
+            step("or fail", **four, release="2026.12", on_reopened="fail"),
+            steer("or fail: done", look=PROJECT, clear_log=True),
+            step("fixed again", **four, release="2026.12.1"),
+            steer("fixed again: done", look=PROJECT, clear_log=True),
+            steer("testers again", act=[{"do": "reopen", "id": "WEBAPP-3"}, {"do": "complete_round"}]),
+            step("in any case", **four, release="2026.12.1", on_reopened="request"),
+        ]
+    )
+
+
+def outcomes(result):
+    return [one["outcome"] for one in result["vulnerabilities"]]
+
+
+def test_what_testers_sent_back_is_told_and_not_requested_again(sent_back):
+    """Finding 4 was not tested and is still ready, so it is requested."""
+    for name in ("check", "again"):
+        assert outcomes(left(sent_back, name)) == ["closed", "closed", "reopened", "requested"], name
+        assert left(sent_back, name)["request"]["vulnerability_ids"] == [ID[4]]
+    assert written(sent_back.result("again: done")) == [REQUEST]
+    assert any("Sent back by the testers in round 2" in text and "WEBAPP-3" in text for text in sent_back.warnings)
+
+
+def test_what_was_sent_back_can_fail_the_play(sent_back):
+    assert "WEBAPP-3" in left(sent_back, "or fail")["failed"] and "on_reopened" in left(sent_back, "or fail")["failed"]
+    assert written(sent_back.result("or fail: done")) == []
+
+
+def test_a_new_release_says_that_it_was_fixed_again(sent_back):
+    result = left(sent_back, "fixed again")
+    assert outcomes(result) == ["closed", "closed", "requested", "in_scope"]
+    assert written(sent_back.result("fixed again: done")) == sorted([NOTE, NOTE, STATUS, REQUEST])
+    notes = [note["note"] for note in sent_back.result("fixed again: done")["books"]["notes"]]
+    assert notes.count("Fixed in release 2026.12.1.") == 2
+    assert ID[3] in requested(left(sent_back, "in any case"))
+
+
+@pytest.mark.every_core
+def test_a_finding_that_a_tester_closes_meanwhile_stays_closed(plays, sandbox):
+    """After the role has selected it. Its own sight of it is old then."""
+    sandbox.act("close", id="WEBAPP-5", after="GetProjectVulnerabilitiesById")
+    run = plays.ok([step("request", select=dict(alternate_ids=["WEBAPP-5", "WEBAPP-1"]), release="2026.12")])
+    [finding] = [one for one in sandbox.books()["findings"] if one["id"] == ID[5]]
+    assert finding["status"].lower() == "closed" and sandbox.log(STATUS) == []
+    assert requested(left(run, "request")) == [ID[1]]
+    assert any("WEBAPP-5" in text and "Closed by somebody" in text for text in run.warnings)
+
+
+# Values that differ between hosts
+
+
+HOST_VARIABLES = {
+    "web1": {"project": PROJECT, "tag": "release-2026.12", "same": PROJECT, "attackforge_retest_gate_project_id": "A"},
+    "web2": {"project": PARTNER, "tag": "login", "same": PROJECT, "attackforge_retest_gate_project_id": "B"},
+    "web3": {"project": PARTNER, "tag": "login", "same": PROJECT},
+}
+# {case: (variables of the role, the variable that differs)}
+DIFFERENT = {
+    "a template": (dict(project_id="{{ project }}", vulnerability_ids=[ID[1]]), "project_id"),
+    "a template of a template": (dict(project_id="{{ one_more }}", vulnerability_ids=[ID[1]]), "project_id"),
+    "inside a dictionary": (dict(select=dict(tags=["{{ tag }}"])), "select"),
+    "by the name of the host": (dict(vulnerability_ids=[ID[1]], release="{{ inventory_hostname }}"), "release"),
+    "by hostvars": (dict(vulnerability_ids=[ID[1]], release="{{ hostvars[inventory_hostname].tag }}"), "release"),
+}
+ALIKE = {
+    "the same everywhere": dict(project_id="{{ same }}", vulnerability_ids=[ID[1]]),
+    "that of one host": dict(project_id="{{ hostvars.web1.project }}", vulnerability_ids=[ID[1]]),
+    "another one each time": dict(vulnerability_ids=[ID[1]], note="{{ lookup('pipe', 'date +%N') }}x"),
+    "known on the first host alone": dict(vulnerability_ids="{{ found.ids }}"),
+    "not once": dict(project_id="{{ project }}", run_once=False, select=dict(status=["retest"]), allow_empty=True),
+}
+
+
+def inventory_of(plays, hosts):
+    path = plays.folder / "hosts.yml"
+    everywhere = {"ansible_connection": "local", "one_more": "{{ project }}"}
+    path.write_text(yaml.safe_dump({"all": {"hosts": hosts, "vars": everywhere}}), encoding="utf-8")
+    return path
+
+
+@pytest.mark.every_core
+@pytest.mark.parametrize("name", DIFFERENT)
+def test_a_value_that_differs_between_hosts_is_refused_where_the_role_runs_once(plays, sandbox, name):
+    variables, wanted = DIFFERENT[name]
+    play = {"hosts": "all", "gather_facts": False, "tasks": [step(name, **variables)]}
+    message = left(plays.ok([play], inventory=inventory_of(plays, HOST_VARIABLES)), name)["failed"]
+    assert f"attackforge_retest_{wanted}: differs between the hosts" in message, message
+    assert "(web1 | web2" in message and "attackforge_retest_run_once" in message and "gate" not in message
+    assert sandbox.log() == []
+
+
+@pytest.mark.every_core
+def test_a_value_that_is_the_same_on_all_hosts_is_taken_however_it_is_written(plays):
+    found = {"ansible.builtin.set_fact": {"found": {"ids": [ID[1]]}}, "when": "inventory_hostname == 'web1'"}
+    tasks = [found, *(step(name, check=True, **variables) for name, variables in ALIKE.items())]
+    play = {"hosts": "all", "gather_facts": False, "tasks": tasks}
+    run = plays.ok([play], inventory=inventory_of(plays, HOST_VARIABLES))
+    assert {name: left(run, name).get("failed") for name in ALIKE} == dict.fromkeys(ALIKE)
+
+
+@pytest.mark.every_core
+def test_a_host_variable_of_the_second_host_is_not_ignored(plays, sandbox):
+    hosts = {"web1": {}, "web2": {"attackforge_retest_mark_ready": False}}
+    tasks = [step("request", vulnerability_ids=[ID[1]])]
+    play = {"hosts": "all", "gather_facts": False, "tasks": tasks}
+    run = plays.ok([play], inventory=inventory_of(plays, hosts))
+    assert "attackforge_retest_mark_ready: differs" in left(run, "request")["failed"] and sandbox.writes() == []
+    # A variable of the play comes before those of hosts.
+    plays.ok([dict(play, vars={"attackforge_retest_mark_ready": True})], inventory=inventory_of(plays, hosts))
+    assert len(sandbox.log(REQUEST)) == 1
+
+
+# Texts that YAML takes for something else
+
+
+AS_TYPED = ["2026.10", "0123", "yes", "1:30", "2026-12-01", "2026-12-01 10:00:00", "4711", "1e3", "v2026.10", ""]
+
+
+@pytest.mark.every_core
+def test_a_text_of_a_survey_arrives_as_it_was_typed_or_is_refused(plays, sandbox):
+    """AWX writes answers and artifacts into a file of extra variables like this one."""
+    answers = plays.folder / "answers.yml"
+    answers.write_text(
+        "".join(f"answer_{at}: !unsafe '{text}'\n" for at, text in enumerate(AS_TYPED)), encoding="utf-8"
+    )
+    tasks = []
+    for position, text in enumerate(AS_TYPED):
+        tasks += [
+            steer("as new", reset=True, clear_log=True),
+            step(f"text {text}", vulnerability_ids=[ID[1]], release=f"{{{{ answer_{position} }}}}"),
+            steer(f"{text}: done", look=PROJECT),
+        ]
+    run = plays.ok(tasks, "-e", f"@{answers}")
+    for text in AS_TYPED:
+        notes = [note["note"] for note in run.result(f"{text}: done")["books"]["notes"] if note["finding_id"] == ID[1]]
+        failed = left(run, f"text {text}").get("failed")
+        if failed:
+            assert "attackforge_retest_release" in failed and "quotes" in failed, failed
+            assert written(run.result(f"{text}: done")) == []
+        else:
+            assert [row["method"] for row in run.result(f"{text}: done")["log"] if row["http"] != "GET"] == (
+                [NOTE, REQUEST] if text else [REQUEST]
+            )
+            assert not text or f"Fixed in release {text}." in notes
+    assert left(run, "text v2026.10")["changed"] is True and left(run, "text ")["changed"] is True
+
+
+@pytest.mark.every_core
+def test_a_number_for_a_text_is_refused_before_anything_is_written(plays, sandbox):
+    cases = {
+        "a release": dict(release=2026.10),
+        "a note": dict(note=4711),
+        "yes": dict(release=True),
+        "by another variable": dict(release="{{ shipped }}"),
+        "a tag": dict(select=dict(tags=[2026.10])),
+    }
+    tasks = [
+        step(name, **dict({"vulnerability_ids": [ID[5]]} if "select" not in case else {}, **case))
+        for name, case in cases.items()
+    ]
+    run = plays.ok([{"hosts": "localhost", "gather_facts": False, "vars": {"shipped": 2026.10}, "tasks": tasks}])
+    for name, case in cases.items():
+        failed = left(run, name)["failed"]
+        assert "not a text" in failed, failed
+        assert f"attackforge_retest_{next(iter(case))}" in failed, failed
+    assert sandbox.log() == []
+
+
+# Facts and artifacts
+
+
+@pytest.mark.every_core
+def test_an_extra_variable_of_the_name_of_the_fact_is_warned_of(plays, sandbox):
+    stale = {"attackforge_retest_result": {"retest": {"round": 1}}}
+    tasks = [step("hidden", vulnerability_ids=[ID[1]]), step("free", vulnerability_ids=[ID[1]], **{"as": "my_retest"})]
+    told = {"name": "told", "ansible.builtin.debug": {"msg": "{{ my_retest.retest.round }}"}}
+    run = plays.ok([*tasks, told], variables=stale)
+    assert left(run, "hidden") == stale["attackforge_retest_result"]
+    results = run.results("Request, cancel or complete the retest")
+    assert "attackforge_retest_result" in str(results[0]["warnings"]) and "attackforge_retest_as" in str(
+        results[0]["warnings"]
+    )
+    assert "warnings" not in results[1]
+    assert str(run.result("told")["msg"]) == "2"
+    assert run.artifacts["my_retest"]["retest"]["round"] == 2
+
+
+@pytest.mark.every_core
+@pytest.mark.parametrize("pace", [dict(serial=1), dict(strategy="free"), dict(strategy="host_pinned")], ids=str)
+def test_the_artifact_tells_the_job_where_the_role_runs_several_times(plays, sandbox, pace):
+    run = plays.ok(release(**pace), hosts=HOSTS[:4])
+    artifact = run.artifacts["attackforge_retest_result"]
+    assert len(run.results("Request, cancel or complete the retest")) == 4
+    assert artifact["changed"] is True and requested(artifact) == [ID[one] for one in (1, 2, 3, 4, 5)]
+    assert [one["id"] for one in artifact["vulnerabilities"] if one["marked"]] == [ID[5]]
+    assert artifact["request"]["vulnerability_ids"] == requested(artifact)
+    assert len(sandbox.log(REQUEST)) == 1 and sandbox.books()["open_rounds"] == [2]
+
+
+@pytest.mark.every_core
+def test_the_role_can_be_used_twice_in_a_play(plays, sandbox):
+    """Each use leaves its own outcome."""
+    name = "attackforge.retest.attackforge_retest"
+    roles = [
+        {"role": name, "vars": variables_of(**BY_TAG)},
+        {"role": name, "vars": variables_of(**BY_TAG)},
+        {"role": name, "vars": variables_of(project_id=PARTNER, select={"status": ["retest"]}, **{"as": "b"})},
+    ]
+    told = {"name": "told", "ansible.builtin.debug": {"msg": ["{{ attackforge_retest_result }}", "{{ b }}"]}}
+    run = plays.ok([{"hosts": "all", "gather_facts": False, "roles": roles, "post_tasks": [told]}], hosts=HOSTS[:2])
+    first, second = run.result("told")["msg"]
+    assert [row["path"].split("/")[-3] for row in sandbox.log(REQUEST)] == [PROJECT, PARTNER]
+    assert first["changed"] is False and second["changed"] is True
+    assert run.artifacts["b"] == second
+
+
+# Cost and connections
+
+
+@pytest.mark.every_core
+def test_no_task_of_the_role_runs_for_every_host(plays, sandbox):
+    def ran(hosts):
+        sandbox.reset()
+        run = plays.ok(
+            release(tasks=[{"ansible.builtin.import_role": {"name": "attackforge.retest.attackforge_retest"}}]),
+            hosts=hosts,
+        )
+        return [line["task"] for line in run.lines if line["kind"] != "artifacts"], len(sandbox.log())
+
+    assert ran(HOSTS) == ran(HOSTS[:1])
+
+
+@pytest.mark.every_core
+@pytest.mark.parametrize("how", ["play", "extra"])
+def test_it_runs_in_the_controllers_process_whatever_the_connection_is(plays, sandbox, how):
+    elsewhere = {
+        "ansible_connection": "winrm",
+        "ansible_shell_type": "powershell",
+        "ansible_python_interpreter": "/no/such",
+    }
+    play = [{"hosts": "all", "gather_facts": False, "tasks": [step("request", vulnerability_ids=[ID[1]])]}]
+    play[0]["vars"] = elsewhere if how == "play" else {}
+    run = plays.ok(play, hosts=HOSTS[:2], variables=elsewhere if how == "extra" else None)
+    assert left(run, "request")["retest"]["round"] == 2, run.output
+
+
+def test_the_variables_are_those_of_the_specification():
+    """What is compared between hosts is every variable of the role, and nothing else."""
+    for role, names in VARIABLES.items():
+        path = ROOT / "roles" / role / "meta/argument_specs.yml"
+        (entry,) = yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"].values()
+        assert sorted(entry["options"]) == sorted(f"{role}_{name}" for name in names)
+        assert set(yaml.safe_load((ROOT / "roles" / role / "defaults/main.yml").read_text())) <= set(entry["options"])

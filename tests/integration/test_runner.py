@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import pytest
 import yaml
+from ansible.release import __version__ as core
 
 from tests.integration.awx import Job
 from tests.integration.plays import ROOT
@@ -24,26 +25,29 @@ SEED["keys"].insert(0, {"label": "odd", "key": KEY})
 REQUEST = {
     "attackforge_retest_project_id": PROJECT,
     "attackforge_retest_select": '{"tags": ["release-2026.12"]}',
-    "attackforge_retest_release": "2026.12",
+    "attackforge_retest_release": "v2026.12",
     "attackforge_retest_window_start": "now",
     "attackforge_retest_window_days": 5,
     "attackforge_retest_on_window_change": "keep",
 }
 GATE = {"attackforge_retest_gate_project_id": PROJECT, "attackforge_retest_gate_round": 2}
 CANCEL = {"attackforge_retest_project_id": PROJECT, "attackforge_retest_round": 3}
-JOBS = ["request", "gate, open", "gate, closed", "cancel", "refused"]
+JOBS = ["a number", "request", "gate, open", "gate, closed", "cancel", "refused"]
 
 
 @pytest.fixture(scope="module", name="jobs")
 def fixture_jobs(tmp_path_factory, running_sandbox):
-    """Each job, one after the other, and the books after all of them."""
+    """Each job, one after the other, the books after all of them, and what the first one wrote."""
     running_sandbox.reset(seed=SEED)
 
     def job(playbook, answers, verbosity=0):
         folder = tmp_path_factory.mktemp("job")
         return Job(folder, running_sandbox, KEY, playbook, answers, verbosity)
 
-    done = {"request": job("request.yml", REQUEST, 4), "gate, open": job("gate.yml", GATE, 4)}
+    done = {"a number": job("request.yml", dict(REQUEST, attackforge_retest_release="2026.10"))}
+    written = running_sandbox.writes()
+    running_sandbox.reset(seed=SEED)
+    done.update({"request": job("request.yml", REQUEST, 4), "gate, open": job("gate.yml", GATE, 4)})
     running_sandbox.act("close", ids=running_sandbox.books()["rounds"][-1]["scope"])
     running_sandbox.act("complete_round", round=2)
     done["gate, closed"] = job("gate.yml", dict(GATE, attackforge_retest_gate_ignore_priorities=["Low", "Info"]))
@@ -52,16 +56,16 @@ def fixture_jobs(tmp_path_factory, running_sandbox):
     books = running_sandbox.books()
     running_sandbox.fault("echo_key", "GetProjectById", where="json", code=401)
     done["refused"] = job("gate.yml", GATE, 4)
-    return done, books
+    return done, books, written
 
 
 def test_the_answers_of_a_survey_become_a_round_and_its_artifact(jobs):
-    done, books = jobs
+    done, books, _written = jobs
     assert done["request"].status == "successful"
     result = done["request"].artifacts["attackforge_retest_result"]
     assert result["changed"] is True and result["retest"]["round"] == 2
     assert [one["alternate_id"] for one in result["retest"]["vulnerabilities"]] == [
-        "WEBAPP-%d" % number for number in range(1, 6)
+        f"WEBAPP-{number}" for number in range(1, 6)
     ]
     assert [(one["number"], one["status"]) for one in books["rounds"]] == [
         (1, "completed"),
@@ -70,11 +74,21 @@ def test_the_answers_of_a_survey_become_a_round_and_its_artifact(jobs):
     ]
 
 
+def test_a_release_is_noted_as_it_was_typed_or_refused_before_any_write(jobs):
+    """AWX writes the answer as !unsafe '2026.10'. ansible-core 2.19 and newer make 2026.1 of it; 2.18 keeps it."""
+    job, written = jobs[0]["a number"], jobs[2]
+    if tuple(map(int, core.split(".")[:2])) < (2, 19):
+        assert job.status == "successful" and "Fixed in release 2026.10." in json.dumps(written)
+    else:
+        assert job.status == "failed" and written == []
+        assert "attackforge_retest_release" in job.output and "v2026.10" in job.output
+
+
 def test_the_gate_fails_the_job_and_leaves_its_artifact_all_the_same(jobs):
     gate = jobs[0]["gate, open"]
     assert gate.status == "failed"
     result = gate.artifacts["attackforge_retest_gate_result"]
-    assert result["passed"] is False and result["round"] == 2 and result["pending"] == 5
+    assert result["passed"] is False and result["rounds"][0]["round"] == 2 and result["totals"]["pending"] == 5
 
 
 def test_the_gate_passes_when_the_testers_have_closed_everything(jobs):

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.storm.runs import storm
+from tests.storm.runs import SINS, storm
 
 SEED = "make test"  # the same each time; python -m tests.storm takes others
-SCHEDULES = 24
+SCHEDULES = 60
+IN_PLAYS = 6
 
 
 @pytest.fixture(scope="module", name="verdicts")
@@ -19,7 +20,12 @@ def fixture_verdicts():
     return storm(SEED, range(SCHEDULES))
 
 
-@pytest.mark.parametrize("sin", ["doubled", "lost", "leaked"])
+@pytest.mark.parametrize("sin", SINS)
 def test_nothing_is(verdicts, sin):
     assert len(verdicts) == SCHEDULES
     assert {one.number: getattr(one, sin) for one in verdicts if getattr(one, sin)} == {}
+
+
+def test_plays_do_no_worse():
+    verdicts = storm(SEED, range(IN_PLAYS), "plays")
+    assert {one.number: one for one in verdicts if any(one[2:])} == {}

@@ -10,7 +10,7 @@ import contextlib
 
 import pytest
 
-from tests.integration.plays import Plays, task
+from tests.integration.plays import Plays, steer, task
 from tests.sandbox.control import Sandbox
 
 pytestmark = pytest.mark.every_core
@@ -34,6 +34,10 @@ CASES = {
     "an old version, nothing is checked": ("old_version", False, {"validate_certs": False}, ["TLS 1.2 or newer"]),
 }
 
+# A bundle that the environment of one item of a loop names holds for that item alone.
+VARIABLES = ("ATTACKFORGE_CA_PATH", "REQUESTS_CA_BUNDLE")
+ITEMS = ("good", "expired", "good")
+
 
 @pytest.fixture(scope="module", name="runs")
 def fixture_runs(tmp_path_factory):
@@ -41,25 +45,28 @@ def fixture_runs(tmp_path_factory):
         servers = {
             kind: stack.enter_context(Sandbox(tls=True, tls_broken=None if kind == "good" else kind)) for kind in KINDS
         }
-        runs = {}
-        for mode in ("process", "module"):
-            folder = tmp_path_factory.mktemp(mode)
-            (folder / "none.pem").write_text("This is no certificate.\n", encoding="utf-8")
-            (folder / "empty").mkdir()
-            authorities = {False: None, "none": str(folder / "none.pem"), "folder": str(folder / "empty")}
-            tasks = []
-            for name, (kind, authority, options, _error) in CASES.items():
-                ca_path = (
-                    servers[kind].ca
-                    if authority is True
-                    else authorities.get(authority) or (servers[authority].ca if authority else None)
-                )
-                more = {"ca_path": ca_path} if ca_path else {}
-                url = servers[kind].url
-                if options.get("by_name"):
-                    url, options = url.replace("127.0.0.1", "localhost"), {}
-                tasks.append(task(name, "retest_info", project_id=PROJECT, base_url=url, retries=0, **more, **options))
-            runs[mode] = Plays(folder, servers["good"], mode).ok(tasks)
+        folder = tmp_path_factory.mktemp("tls")
+        (folder / "none.pem").write_text("This is no certificate.\n", encoding="utf-8")
+        (folder / "empty").mkdir()
+        authorities = {False: None, "none": str(folder / "none.pem"), "folder": str(folder / "empty")}
+        tasks = []
+        for name, (kind, authority, options, _error) in CASES.items():
+            ca_path = (
+                servers[kind].ca
+                if authority is True
+                else authorities.get(authority) or (servers[authority].ca if authority else None)
+            )
+            more = {"ca_path": ca_path} if ca_path else {}
+            url = servers[kind].url
+            if options.get("by_name"):
+                url, options = url.replace("127.0.0.1", "localhost"), {}
+            tasks.append(task(name, "retest_info", project_id=PROJECT, base_url=url, retries=0, **more, **options))
+        tasks += [
+            task(variable, "retest_info", project_id=PROJECT, base_url=servers["good"].url, retries=0)
+            | {"environment": {variable: "{{ item }}"}, "loop": [servers[kind].ca for kind in ITEMS]}
+            for variable in VARIABLES
+        ]
+        runs = Plays(folder, servers["good"]).both([*tasks, steer("log", look=PROJECT)])
         return runs, {kind: servers[kind].log() for kind in KINDS}
 
 
@@ -76,12 +83,23 @@ def test_what_is_wrong_is_said(runs, name, mode):
         assert "should not have happened" not in result["msg"] and ".)" not in result["msg"]
 
 
+@pytest.mark.parametrize("mode", ["process", "module"])
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_a_bundle_in_the_environment_of_one_item_is_not_trusted_for_the_next(runs, variable, mode):
+    items = runs[0][mode].result(variable)["results"]
+    assert [item.get("failed", False) for item in items] == [False, True, False]
+    assert "not trusted" in items[1]["msg"]
+
+
 def test_nothing_is_sent_where_it_is_refused(runs):
     allowed = {
-        kind: 2 * sum(words is None for other, _ca, _options, words in CASES.values() if other == kind)
-        for kind in KINDS
+        kind: sum(words is None for other, _ca, _options, words in CASES.values() if other == kind) for kind in KINDS
     }
-    assert {kind: len(log) for kind, log in runs[1].items()} == allowed
+    allowed["good"] += len(VARIABLES) * ITEMS.count("good")
+    for run in runs[0].values():
+        assert len(run.result("log")["log"]) == allowed["good"]
+    for kind in KINDS[1:]:
+        assert len(runs[1][kind]) == 2 * allowed[kind], kind
     assert runs[1]["old_version"] == []
 
 

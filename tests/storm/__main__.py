@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from .runs import storm
+from .runs import CLIENTS, SINS, storm
 from .schedules import make
 
 
@@ -21,9 +21,9 @@ def main():
     parser.add_argument(
         "--with",
         dest="client",
-        choices=["collection", "uri"],
+        choices=CLIENTS,
         default="collection",
-        help="uri: the same with ansible.builtin.uri, until and retries, to compare",
+        help="plays: the collection in plays, without kills; uri: ansible.builtin.uri, until and retries, to compare",
     )
     parser.add_argument("--jobs", type=int, default=2, metavar="J", help="processes at a time (default: 2)")
     given = parser.parse_args()
@@ -32,15 +32,13 @@ def main():
         for part, value in make(given.seed, given.only, 0)._asdict().items():
             print(f"{part}: {value}" if part != "attempts" else "attempts:\n  " + "\n  ".join(map(str, value)))
     verdicts = storm(given.seed, numbers, given.client, given.jobs)
-    sums = {name: sum(bool(getattr(one, name)) for one in verdicts) for name in ("doubled", "lost", "leaked")}
+    sums = {name: sum(bool(getattr(one, name)) for one in verdicts) for name in SINS}
     for one in verdicts:
         for name in sums:
             for sentence in getattr(one, name):
-                print("%s: %s. Replay: --seed %s --only %d" % (name, sentence, given.seed, one.number))
-    print(
-        "schedules: %d, runs: %d, %s"
-        % (len(verdicts), sum(one.runs for one in verdicts), ", ".join("%s: %d" % pair for pair in sums.items()))
-    )
+                print(f"{name}: {sentence}. Replay: --seed {given.seed} --only {int(one.number)}")
+    counted = ", ".join(f"{name}: {number}" for name, number in sums.items())
+    print(f"schedules: {len(verdicts)}, runs: {sum(one.runs for one in verdicts)}, {counted}")
     return int(any(sums.values()))
 
 

@@ -10,6 +10,15 @@ DOCUMENTATION = r"""
 name: elsewhere
 short_description: Run as on another host
 description: Like a local connection, under another name.
+options:
+  become_success_timeout:
+    type: int
+    default: 10
+    description: As of a local connection.
+  become_strip_preamble:
+    type: bool
+    default: true
+    description: As of a local connection.
 extends_documentation_fragment:
   - connection_pipelining
 """
