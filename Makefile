@@ -15,6 +15,8 @@ JOBS ?= 3
 # How many schedules the storm has, and where it begins.
 N ?= 1000
 SEED ?= 1
+# How long the soak is, and how fast: see python -m tests.eda.soak --help.
+SOAK ?=
 # What has to pass before a release.
 CHECKS ?= test
 
@@ -27,6 +29,8 @@ PIP_INSTALL := -m pip install -qq --disable-pip-version-check --no-input
 READY := $(VENV)/.ready
 # ansible-rulebook has an environment of its own, with the Java that it needs.
 EDA := $(VENV)-eda
+# So have the clients that others wrote.
+CLIENTS := $(VENV)-clients
 PY := $(VENV)/bin/python
 LINK := .build/collections/ansible_collections/attackforge/retest
 
@@ -42,8 +46,8 @@ headline = @printf '\n==> %s\n\n' '$(1)'
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo sandbox test unit integration oldest sanity lint docs-lint docs build importer eda matrix coverage storm \
-	bench mutants release venv clean
+.PHONY: help demo sandbox test unit integration oldest sanity lint format docs-lint docs build importer eda clients matrix coverage \
+	soak storm bench mutants findings image release venv clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -75,12 +79,26 @@ sanity: venv ## ansible-test sanity, every test, nothing ignored
 	$(call headline,ansible-test sanity)
 	@$(PY) tests/tools/sanity.py
 
-lint: venv ## ansible-lint, yamllint and the changelog fragments
+lint: venv ## ruff, mypy, ansible-lint, yamllint, the changelog fragments, the workflows and templates of the forge
 	$(call headline,lint)
+	@$(VENV)/bin/ruff check --quiet .
+	@$(VENV)/bin/ruff format --quiet --check .
+	@$(PY) tests/tools/typecheck.py
 	@$(VENV)/bin/ansible-lint
 	@$(VENV)/bin/yamllint --strict .
 	@$(VENV)/bin/antsibull-changelog lint
-	@$(VENV)/bin/shellcheck .ci/run
+	@$(VENV)/bin/shellcheck .ci/run tests/tools/dnf_base.sh
+	@$(VENV)/bin/shellcheck --external-sources --source-path=SCRIPTDIR findings/*.sh
+	@$(VENV)/bin/zizmor --offline --quiet --no-progress .github
+	@$(VENV)/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(VENV)/bin/check-jsonschema --quiet --builtin-schema vendor.renovate .github/renovate.json
+	@$(VENV)/bin/check-jsonschema --quiet --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	@$(VENV)/bin/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms \
+	    .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/idea.yml
+
+format: venv ## mend and format the Python code with ruff
+	@$(VENV)/bin/ruff check --quiet --fix .
+	@$(VENV)/bin/ruff format --quiet .
 
 docs-lint: venv ## the documentation of plugins and roles
 	$(call headline,lint of the documentation)
@@ -105,6 +123,13 @@ eda: $(EDA)/.ready $(LINK) ## the event sources and the rulebooks, with a real a
 	$(call headline,event sources and rulebooks)
 	@$(EDA)/bin/python -m pytest tests/eda -n $(JOBS) --dist worksteal
 
+clients: $(CLIENTS)/.ready ## clients that others wrote take the sandbox for AttackForge
+	$(call headline,clients against the sandbox)
+	@$(CLIENTS)/bin/python -m pytest tests/clients
+
+soak: $(EDA)/.ready $(LINK) ## the event source for ten minutes at 200 events a second: make soak SOAK='--seconds 60'
+	@$(EDA)/bin/python -m tests.eda.soak $(SOAK)
+
 matrix: venv ## every ansible-core on its Pythons, or one cell: make matrix CELL=2.17-py3.11
 	@$(PY) $(PIP_INSTALL) -r tests/tools/requirements-matrix.txt
 	@$(VENV)/bin/nox $(if $(CELL),--session $(CELL))
@@ -124,9 +149,16 @@ storm: venv ## a large storm of random faults: make storm N=1000 SEED=1
 bench: venv ## the collection side by side with uri tasks
 	@$(PY) -m tests.bench
 
-mutants: venv ## which small changes of the pure rooms no test notices; takes an hour
+mutants: venv ## which small changes of the pure modules no unit test notices; takes an hour
 	@$(PY) $(PIP_INSTALL) -r tests/tools/requirements-mutants.txt
 	@$(PY) tests/tools/mutants.py
+
+image: venv ## the images of docs/awx, built by podman, with the release step run in each; needs root
+	$(call headline,images)
+	@$(PY) -m tests.tools.image
+
+findings: ## what surprised in the libraries and tools beneath, run anew; FINDINGS='role_null role_omit' are two of them
+	@'$(PYTHON)' findings/run.py $(FINDINGS)
 
 release: venv ## the signed artifact of a version: make release VERSION=1.2.3 GPG_KEY=...
 	@$(PY) tests/tools/release.py '$(VERSION)' '$(GPG_KEY)' $(CHECKS)
@@ -148,11 +180,18 @@ $(EDA)/.ready: tests/requirements-eda.txt tests/sandbox/requirements.txt tests/t
 	@$(EDA)/bin/python $(PIP_INSTALL) -r tests/requirements-eda.txt
 	@touch '$@'
 
+$(CLIENTS)/.ready: tests/clients/requirements.txt tests/sandbox/requirements.txt tests/tools/check_python.py
+	@'$(PYTHON)' tests/tools/check_python.py
+	$(call headline,install the clients into $(CLIENTS))
+	@'$(PYTHON)' -m venv --clear '$(CLIENTS)'
+	@$(CLIENTS)/bin/python $(PIP_INSTALL) -r tests/clients/requirements.txt
+	@touch '$@'
+
 $(LINK):
 	@mkdir -p '$(@D)'
 	@ln -sfn ../../../.. '$@'
 
 clean: ## remove all that make made
 	rm -rf .ansible .build .hypothesis .pytest_cache dist tests/output changelogs/.plugin-cache.yaml .coverage
-	rm -rf '$(VENV)' '$(VENV)-oldest' '$(EDA)' .venv-importer
+	rm -rf '$(VENV)' '$(VENV)-oldest' '$(EDA)' '$(CLIENTS)' .venv-importer
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -108,7 +108,7 @@ def document_plugins(folder):
             folder,
             "attackforge.retest",
         ],
-        env={**os.environ, "PATH": "{}:{}".format(BIN, os.environ["PATH"])},
+        env={**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"},
         check=True,  # it calls ansible
     )
     for page in ("index.rst", "environment_variables.rst"):  # the front page lists all, and no plugin declares any
@@ -129,7 +129,7 @@ def add_contents(source):
     kinds = {"modules": "plugins/*_module.rst", "roles": "plugins/*_role.rst", "sources": "sources/*"}
     for kind, pattern in kinds.items():
         pages = [page.relative_to(source).with_suffix("") for page in source.glob(pattern)]
-        lines = ["{} <{}>".format(re.sub("_(module|role)$", "", page.name), page) for page in pages]
+        lines = [f"{re.sub('_(module|role)$', '', page.name)} <{page}>" for page in pages]
         contents = contents.replace(f"@{kind}@", "\n".join(sorted(lines)))
     front = source / "index.md"
     text = front.read_text(encoding="utf-8")
@@ -147,18 +147,14 @@ def source_page(file, schema):
         if isinstance(node, ast.Assign) and node.targets[0].id in ("DOCUMENTATION", "EXAMPLES")
     }
     documentation = yaml.safe_load(texts["DOCUMENTATION"])
-    lines = [f"# attackforge.retest.{file.stem} event source", "", "{}.".format(documentation["short_description"]), ""]
+    lines = [f"# attackforge.retest.{file.stem} event source", "", f"{documentation['short_description']}.", ""]
     lines += [f"- {markdown(text)}" for text in documentation["description"]]
     lines += ["", "## Arguments", ""]
     for name, about in schema["properties"].items():
         option = documentation["options"][name]
         facts = [option["type"]] + ["required"] * (name in schema["required"])
-        facts += ["default `{}`".format(json.dumps(about["default"]))] if "default" in about else []
-        lines += [
-            "`{}` ({})".format(name, ", ".join(facts)),
-            ": {}".format(markdown(" ".join(option["description"]))),
-            "",
-        ]
+        facts += [f"default `{json.dumps(about['default'])}`"] if "default" in about else []
+        lines += [f"`{name}` ({', '.join(facts)})", f": {markdown(' '.join(option['description']))}", ""]
     return "\n".join([*lines, "## Examples", "", "```yaml", texts["EXAMPLES"].strip(), "```", ""])
 
 

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The collection awx.awx, taken once from the package that brings it along. The package itself is not installed."""
+"""The collections awx.awx and ansible.posix, taken once from the package that brings them along.
+
+The package itself is not installed.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,13 @@ import zipfile
 from pathlib import Path
 
 PACKAGE = "ansible==12.3.0"
+TAKEN = ("ansible_collections/awx/awx/", "ansible_collections/ansible/posix/")
 BUILD = Path(__file__).resolve().parents[2] / ".build"
 
 
 def collections() -> Path:
-    """A collections path with awx.awx in it."""
-    path = BUILD / PACKAGE.replace("==", "-")
+    """A collections path with these collections in it."""
+    path = BUILD / f"collections-of-{PACKAGE.replace('==', '-')}"
     if not path.exists():
         BUILD.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=BUILD) as folder:
@@ -41,9 +45,6 @@ def collections() -> Path:
                 check=True,
             )
             with zipfile.ZipFile(next(Path(folder).glob("*.whl"))) as wheel:
-                wheel.extractall(
-                    Path(folder) / "path",
-                    [name for name in wheel.namelist() if name.startswith("ansible_collections/awx/awx/")],
-                )
+                wheel.extractall(Path(folder) / "path", [name for name in wheel.namelist() if name.startswith(TAKEN)])
             (Path(folder) / "path").rename(path)
     return path

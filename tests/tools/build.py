@@ -24,7 +24,8 @@ def main(output: Path) -> None:
             folder = "" if page.name == "README.md" else "docs"
             text = page.read_text(encoding="utf-8")
             page.write_text(
-                with_full_links(text, folder, lambda path: bool(folder) and path.startswith("docs/")), encoding="utf-8"
+                with_full_links(text, folder, lambda path, folder=folder: bool(folder) and path.startswith("docs/")),
+                encoding="utf-8",
             )
         built = Path(scratch) / "built"
         subprocess.run(

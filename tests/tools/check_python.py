@@ -11,14 +11,16 @@ def main():
     version = ".".join(str(part) for part in sys.version_info[:3])
     if sys.version_info < (3, 11):
         sys.exit(
-            f"Python 3.11 or newer is needed to run ansible-core; {sys.executable} is {version}. Name another: make PYTHON=python3.12"
+            f"Python 3.11 or newer is needed to run ansible-core; {sys.executable} is {version}. Name another: "
+            "make PYTHON=python3.12"
         )
     try:
         import ensurepip  # noqa: F401
         import venv  # noqa: F401
     except ImportError as exc:
         sys.exit(
-            f"{sys.executable} ({version}) cannot make virtual environments: {exc}. On Debian and Ubuntu: apt install python3-venv"
+            f"{sys.executable} ({version}) cannot make virtual environments: {exc}. On Debian and "
+            "Ubuntu: apt install python3-venv"
         )
 
 

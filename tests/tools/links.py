@@ -29,6 +29,6 @@ def with_full_links(text, folder="", stays=lambda path: False):
         if stays(path):
             return link[0]
         kind = "raw" if picture else "blob"
-        return "{}{}({}/{}/{}/{}{})".format(picture, words, galaxy["repository"], kind, galaxy["version"], path, place)
+        return f"{picture}{words}({galaxy['repository']}/{kind}/{galaxy['version']}/{path}{place})"
 
     return LINK.sub(full, text)

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Change the pure rooms, one small change at a time, and see whether a test notices: mutation testing by cosmic-ray.
+"""Change the pure files, one small change at a time, and see whether a test notices: mutation testing by cosmic-ray.
 
-    python tests/tools/mutants.py [NAME ...]     of rounds, vulnerabilities, schemas, windows
+    python tests/tools/mutants.py [NAME ...]     such as _plan; without one, all of them
 
 It works on a copy of the checkout in .build/mutants. The mutants that survive are listed with their change.
 """
@@ -20,26 +20,33 @@ from pathlib import Path
 
 from checkout import ROOT, copy_to
 
-# Which tests hold a room; the quickest first, since the first that fails ends the run.
+# Which tests hold a file; the quickest first, since the first that fails ends the run.
 TESTS = {
-    "rounds": ["test_rounds", "test_retest_operation"],
-    "vulnerabilities": ["test_vulnerabilities", "test_vulnerability_operation", "test_rounds"],
-    "windows": ["test_windows"],
-    "schemas": ["test_schemas", "test_retest_operation"],
+    "_plan": ["test_plan", "test_retest_operation", "test_vulnerability_operation"],
+    "_rounds": ["test_rounds", "test_plan"],
+    "_verdict": ["test_verdict", "test_retest_info_operation"],
+    "_notes": ["test_notes", "test_plan", "test_retest_operation"],
+    "_vulnerabilities": ["test_vulnerabilities", "test_plan"],
+    "_windows": ["test_windows", "test_plan"],
+    "_http_rules": ["test_http_rules"],
+    "_projects": ["test_projects"],
+    "_query": ["test_query"],
+    "_redaction": ["test_redaction"],
+    "_diff": ["test_diff"],
 }
 COPY = ROOT / ".build/mutants/ansible_collections/attackforge/retest"
 BIN = Path(sys.executable).parent
 
 
 def main(names):
-    """Test the mutants of each room. Returns an exit code: 0, however many survive."""
+    """Test the mutants of each file. Returns an exit code: 0, however many survive."""
     copy_to(COPY)
     for name in names or TESTS:
         run(name)
 
 
 def run(name):
-    """Make and test all mutants of one room, and print how many survive, and which."""
+    """Make and test all mutants of one file, and print how many survive, and which."""
     tests = " ".join(f"tests/unit/{test}.py" for test in TESTS[name])
     config, session = COPY / (name + ".toml"), COPY / (name + ".sqlite")
     config.write_text(
@@ -75,10 +82,10 @@ def run(name):
     cosmic_ray("exec", config, session)
     results = [json.loads(line) for line in cosmic_ray("dump", session).splitlines()]
     survivors = [(item, outcome) for item, outcome in results if outcome and outcome["test_outcome"] == "survived"]
-    print("%s: %d mutants, %d survived" % (name, len(results), len(survivors)))
+    print(f"{name}: {len(results)} mutants, {len(survivors)} survived")
     for item, outcome in survivors:
         mutation = item["mutations"][0]
-        print("\n%s:%d %s" % (mutation["module_path"], mutation["start_pos"][0], mutation["operator_name"]))
+        print(f"\n{mutation['module_path']}:{mutation['start_pos'][0]} {mutation['operator_name']}")
         print("\n".join(line for line in outcome["diff"].splitlines() if re.match(r"[+-](?![+-]{2})", line)))
 
 

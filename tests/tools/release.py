@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Make the release of a version: check, write the changelog, build the artifact, sign its checksums.
+"""Make the release of a version: check, write the changelog, build the artifact, sign its checksums and its manifest.
 
     release.py VERSION GPG_KEY CHECK ...      a CHECK is a target of make
 
@@ -12,21 +12,30 @@ It commits, tags and publishes nothing; at its end it says what is left to do.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import subprocess
 import sys
+import tarfile
+import tempfile
 from pathlib import Path
 
 import yaml
 from build import main as build
 from checkout import ROOT
+from galaxy_server import GalaxyServer
 
 BIN = Path(sys.executable).parent
 DIST = ROOT / "dist"
+CONSTANT = "plugins/module_utils/_http.py"
 
 
 def run(*command: str) -> str:
-    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    """What a command prints. If it fails, that is shown and the release ends."""
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
+    return done.stdout
 
 
 def mistakes(version: str, key: str) -> list[str]:
@@ -43,11 +52,55 @@ def mistakes(version: str, key: str) -> list[str]:
     if run("git", "tag", "--list", version):
         found.append(f"{version} is tagged already")
     galaxy = yaml.safe_load((ROOT / "galaxy.yml").read_text())["version"]
-    transport = re.search(r'^VERSION = "(.*)"$', (ROOT / "plugins/module_utils/transport.py").read_text(), re.MULTILINE)
-    for name, here in (("galaxy.yml", galaxy), ("plugins/module_utils/transport.py", transport and transport[1])):
+    constant = re.search(r'^VERSION = "(.*)"$', (ROOT / CONSTANT).read_text(), re.MULTILINE)
+    for name, here in (("galaxy.yml", galaxy), (CONSTANT, constant and constant[1])):
         if here != version:
             found.append(f"{name} says {here}, not {version}")
     return found
+
+
+def sign(file: Path, signature: Path, key: str) -> None:
+    """Make a detached, armored signature of a file."""
+    run(
+        "gpg",
+        "--batch",
+        "--yes",
+        "--local-user",
+        key,
+        "--armor",
+        "--output",
+        str(signature),
+        "--detach-sign",
+        str(file),
+    )
+    run("gpg", "--verify", str(signature), str(file))
+
+
+def sign_manifest(artifact: Path, signature: Path, key: str) -> None:
+    """Sign the artifact's MANIFEST.json, which holds the checksum of everything else in it. Hubs ask for this one."""
+    with tempfile.TemporaryDirectory() as scratch, tarfile.open(artifact) as archive:
+        manifest = Path(scratch) / "MANIFEST.json"
+        manifest.write_bytes(archive.extractfile(manifest.name).read())  # type: ignore[union-attr]
+        sign(manifest, signature, key)
+
+
+def check_signature(artifact: Path, signature: Path, key: str) -> None:
+    """Install the artifact as a user does who asks for a valid signature; ansible-galaxy checks none of a mere file."""
+    with tempfile.TemporaryDirectory() as scratch, GalaxyServer(artifact, [signature.read_text()]) as server:
+        keyring = Path(scratch) / "keyring.gpg"
+        run("gpg", "--batch", "--output", str(keyring), "--export", key)
+        config = Path(scratch) / "ansible.cfg"
+        config.write_text("")  # no server and no keyring of the user's
+        subprocess.run(
+            [
+                *(str(BIN / "ansible-galaxy"), "collection", "install", "attackforge.retest"),
+                *("--server", server.url, "--keyring", str(keyring), "--required-valid-signature-count", "+1"),
+                *("--collections-path", scratch, "--pre", "--no-cache"),
+            ],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            env={**os.environ, "ANSIBLE_CONFIG": str(config), "ANSIBLE_COLLECTIONS_PATH": scratch},
+        )
 
 
 def main(version: str, key: str, *checks: str) -> int:
@@ -63,13 +116,15 @@ def main(version: str, key: str, *checks: str) -> int:
     artifact = DIST / f"attackforge-retest-{version}.tar.gz"
     sums = DIST / "SHA256SUMS"
     sums.write_text(f"{hashlib.sha256(artifact.read_bytes()).hexdigest()}  {artifact.name}\n")
-    run("gpg", "--batch", "--yes", "--local-user", key, "--armor", "--detach-sign", str(sums))
-    run("gpg", "--verify", f"{sums}.asc", str(sums))
+    sign(sums, Path(f"{sums}.asc"), key)
+    signature = DIST / "MANIFEST.json.asc"
+    sign_manifest(artifact, signature, key)
+    check_signature(artifact, signature, key)
     print(
-        f"dist/{artifact.name}, dist/SHA256SUMS and dist/SHA256SUMS.asc are made. What is left:",
+        f"In dist are {artifact.name}, SHA256SUMS, SHA256SUMS.asc and MANIFEST.json.asc. What is left:",
         "look at CHANGELOG.rst and commit it with changelogs/",
         f"git tag --sign {version}, and push it",
-        "publish the three files",
+        "publish the four files; a Galaxy server takes MANIFEST.json.asc as the signature of the collection",
         sep="\n  ",
     )
     return 0
