@@ -109,6 +109,34 @@ def test_a_parent_is_watched_until_another_takes_its_place(monkeypatch):
     assert watch.ended
 
 
+WORKER = """
+import os
+from ansible_collections.attackforge.retest.plugins.module_utils._errors import PlayEnded
+from ansible_collections.attackforge.retest.plugins.module_utils._play_watch import watch_process
+watch = watch_process(os.getppid())
+print(watch.ended, flush=True)
+try:
+    watch.sleep(60)
+    print("waited to the end", flush=True)
+except PlayEnded:
+    print("stopped", flush=True)
+"""
+PLAY = "import subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1]], start_new_session=True)"
+
+
+def test_a_worker_in_a_session_of_its_own_stops_when_its_play_is_killed():
+    """As ansible-core 2.19 starts its workers: the signal that kills the play does not reach them."""
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(path for path in sys.path if path))
+    with subprocess.Popen(
+        [sys.executable, "-c", PLAY, WORKER], stdout=subprocess.PIPE, text=True, env=environment
+    ) as play:
+        try:
+            assert play.stdout.readline() == "False\n"
+        finally:
+            play.kill()
+        assert play.stdout.read() == "stopped\n"
+
+
 def test_a_process_of_another_user_lives(monkeypatch):
     def kill(_pid, _signal):
         raise PermissionError
