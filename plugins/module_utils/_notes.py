@@ -22,6 +22,7 @@ _HTML = re.compile(r"</[a-zA-Z]+>|<br ?/?>")
 _LINK = re.compile(r"<[^<>]*\b(?:href|src)\s*=\s*[\"']?([^\"'\s<>]+)", re.IGNORECASE)
 # A service that cuts notes cuts long ones. A shorter note that begins alike is another note: release 1 and release 12.
 _SHORTEST_CUT = 100  # characters
+_ELLIPSIS = re.compile(r"\s*(?:\.{3,}|\u2026)\Z")
 _CLOSED = re.compile(r"\s*Issue Closed:\s*(.+)", re.IGNORECASE | re.DOTALL)
 _FIX = re.compile(r"\b(?:fixed|remediated|resolved|patched)\b", re.IGNORECASE)
 _NO_FIX = re.compile(r"\b(?:not|no|never|without|cannot|partly|partially|unable)\b|n['\u2019]?t\b", re.IGNORECASE)
@@ -53,8 +54,14 @@ def _is_same(note: Note, text: str) -> bool:
 
 
 def _is_cut(written: str, declared: str) -> bool:
-    begun = written.rstrip(".\u2026 ")
-    return len(begun) >= _SHORTEST_CUT and declared.startswith(begun)
+    """Whether a note is the beginning of a text. Where no ellipsis says so, one that ends within a number is another
+    note: that of release 2026.1, where release 2026.12 is meant."""
+    begun = _ELLIPSIS.sub("", written)
+    if len(begun) < _SHORTEST_CUT or not declared.startswith(begun):
+        return False
+    within_a_word = not declared[len(begun) :].startswith(" ")
+    last_word = begun.rpartition(" ")[2]
+    return begun != written or not (within_a_word and any(map(str.isdigit, last_word)))
 
 
 def _links(text: str | None) -> list[str]:

@@ -111,6 +111,38 @@ def test_a_short_beginning_or_another_end_is_no_cut():
     assert not stands(LONG[:200], note_of(LONG))
 
 
+ROLLED_OUT = (
+    "Rolled out to every host of the web shop by the operations team, who ran the smoke tests. Fixed in release "
+)
+
+
+@pytest.mark.parametrize(
+    "before, now",
+    [
+        ("2026.1", "2026.12"),
+        ("2026.1.", "2026.12."),
+        ("2026.1", "2026.1."),
+        ("1.", "10."),
+        ("v2", "v2-hotfix"),
+        ("2026.1.", "2026.1.1."),
+    ],
+)
+def test_a_long_note_of_an_older_release_is_no_cut(before, now):
+    assert len(ROLLED_OUT) >= 100
+    older = ROLLED_OUT + before
+    assert not stands(ROLLED_OUT + now, note_of(older))
+    assert not stands(ROLLED_OUT + now, note_of(older, f"<p>{older}</p>"))
+    assert stands(older, note_of(older))
+
+
+@pytest.mark.parametrize("end", ["...", "\u2026", " ...", " \u2026"])
+def test_an_ellipsis_says_that_a_number_was_cut(end):
+    text = ROLLED_OUT + "2026.12, as planned."
+    assert stands(text, note_of(ROLLED_OUT + "2026.1" + end))
+    assert stands(text, note_of(ROLLED_OUT + "2026.12," + end))
+    assert stands(text, note_of(ROLLED_OUT + "2026.12,"))
+
+
 RICH = "<p>Fixed &amp; <b>closed</b></p>"
 
 
