@@ -25,7 +25,12 @@ _SHORTEST_CUT = 100  # characters
 _ELLIPSIS = re.compile(r"\s*(?:\.{3,}|\u2026)\Z")
 _CLOSED = re.compile(r"\s*Issue Closed:\s*(.+)", re.IGNORECASE | re.DOTALL)
 _FIX = re.compile(r"\b(?:fixed|remediated|resolved|patched)\b", re.IGNORECASE)
-_NO_FIX = re.compile(r"\b(?:not|no|never|without|cannot|partly|partially|unable)\b|n['\u2019]?t\b", re.IGNORECASE)
+_NO_FIX = re.compile(
+    r"\b(?:not|no|never|without|cannot|unable)\b|n['\u2019]?t\b"
+    r"|\b(?:half|mostly|partly|partial\w*|incomplete\w*|temporar\w*)\b"
+    r"|\b(?:will|would|should|could|might|must)\b|(?:\A|\bneeds |\bhas )to be\b",  # it is not fixed yet
+    re.IGNORECASE,
+)
 
 
 def has_note(finding: Finding, text: str) -> bool:
@@ -86,7 +91,7 @@ class Closing(NamedTuple):
 
     @property
     def is_fix(self) -> bool:
-        """Whether the reason says that it was fixed. "Will not be fixed" and "Partially fixed" do not."""
+        """Whether the reason says that it was fixed. "Will be fixed" and "Partially fixed" do not."""
         return bool(_FIX.search(self.reason)) and not _NO_FIX.search(self.reason)
 
 
