@@ -106,7 +106,7 @@ def test_a_note_that_the_service_cut_is_the_same(length, end):
 
 
 def test_a_short_beginning_or_another_end_is_no_cut():
-    assert not stands(LONG, note_of(LONG[:90]))
+    assert not stands(LONG, note_of(LONG[:99]))
     assert not stands(LONG, note_of(LONG[:200] + "but not here"))
     assert not stands(LONG[:200], note_of(LONG))
 
@@ -155,6 +155,7 @@ RICH = "<p>Fixed &amp; <b>closed</b></p>"
         ('<p><img src="https://ci/x.png"></p>', note_of(None, "<p>Something else</p>"), False),
         ('<p><img src="https://ci/x.png"></p>', note_of(None, '<div><img alt="" src="https://ci/x.png"/></div>'), True),
         ('<p><img src="https://ci/x.png"></p>', note_of(None, '<p><img src="https://ci/y.png"></p>'), False),
+        ('<p><img src="https://ci/x.png"></p>', note_of(None, '<p><img src="https://ci/w.png"></p>'), False),
         ("<p></p>", note_of("Something else", None), False),
         (RICH, note_of(None, "<div>Fixed &amp; closed</div>"), True),
         (RICH, note_of("Fixed & open", "<p>Fixed &amp; open</p>"), False),
