@@ -58,6 +58,7 @@ def test_conditions_are_joined_by_and_with_the_users_query_first():
     assert all_of("", []) is None
     assert all_of("{ a: 1 }", []) == "{ a: 1 }"
     assert all_of(None, [{"b": 2}]) == "{ b: 2 }"
+    assert all_of("{ a: 1 }", [{"b": 2}]) == "{ $and: [{ a: 1 }, { b: 2 }] }"
     assert all_of("{ a: 1 }", [{"b": 2}, {"c": 3}]) == "{ $and: [{ a: 1 }, { b: 2 }, { c: 3 }] }"
 
 
